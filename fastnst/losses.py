@@ -1,0 +1,214 @@
+"""What it means for a picture to keep its content and take on a style.
+
+One loss serves both ways of making a picture: training a network (``fastnst.training``) and
+optimising a single picture (``fastnst.gatys``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fastnst.config import LossSettings
+from fastnst.errors import ConfigError
+from fastnst.vgg import VGG19Features
+from fastnst.vgg_weights import VGGWeights
+
+
+def gram_matrix(activations: Tensor) -> Tensor:
+    """Channel correlations, averaged over positions and channels.
+
+    ``G[c, d] = sum_hw a_c a_d / (C H W)``: Johnson et al. (2016), https://arxiv.org/abs/1603.08155, eq. 3.
+    Computed in float32 whatever the input: the sum of a 64x256x256 layer overflows half precision.
+
+    Args:
+        activations: ``(B, C, H, W)``.
+
+    Returns:
+        ``(B, C, C)``, symmetric, float32.
+    """
+    b, c, h, w = activations.shape
+    flat = activations.float().reshape(b, c, h * w)
+    return flat @ flat.mT / (c * h * w)
+
+
+def content_distance(activations: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of activations: Johnson et al. (2016), eq. 2.
+
+    Gatys et al. (2016), eq. 1, take half the sum, which grows with the picture; the mean does not.
+
+    Args:
+        activations: ``(B, C, H, W)``.
+        target: ``(B, C, H, W)`` or ``(1, C, H, W)``.
+
+    Returns:
+        ``()``.
+    """
+    return (activations.float() - target.float()).square().mean()
+
+
+def style_distance(gram: Tensor, target: Tensor) -> Tensor:
+    """Squared Frobenius norm of the difference of Gram matrices: Johnson et al. (2016), eq. 4.
+
+    With this Gram matrix it is 4 times the ``E_l`` of Gatys et al. (2016), eq. 4, when both pictures have
+    the same size. Johnson's released code takes the mean over the C^2 entries instead, by which a layer of
+    512 channels weighs 64 times less beside one of 64.
+
+    Args:
+        gram: ``(B, C, C)``.
+        target: ``(1, C, C)``.
+
+    Returns:
+        ``()``, the mean over the batch.
+    """
+    return (gram - target).square().sum(dim=(1, 2)).mean()
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels: 0 for a flat picture, whatever its size.
+
+    Johnson et al. (2016), section 3.2, refer to the sum of Mahendran & Vedaldi (2015), which grows with the
+    picture; the mean does not.
+
+    Args:
+        images: ``(B, 3, H, W)``.
+
+    Returns:
+        ``()``.
+    """
+    down = images[..., 1:, :] - images[..., :-1, :]
+    right = images[..., :, 1:] - images[..., :, :-1]
+    return down.square().mean() + right.square().mean()
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """One loss, taken apart; every tensor is ``()``, the mean over the batch.
+
+    Args:
+        content, style, tv: weighted terms, whose sum is what is minimised.
+        content_layers, style_layers: raw distance of each layer, before any weight.
+        raw_tv: total variation before its weight.
+    """
+
+    content: Tensor
+    style: Tensor
+    tv: Tensor
+    content_layers: Mapping[str, Tensor]
+    style_layers: Mapping[str, Tensor]
+    raw_tv: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Sum of the weighted terms, ``()``."""
+        return self.content + self.style + self.tv
+
+    def values(self) -> dict[str, float]:
+        """Every number by a flat name: ``total``, ``content``, ``raw/content/relu4_2`` and so on."""
+        named = {"total": self.total, "content": self.content, "style": self.style, "tv": self.tv}
+        named |= {f"raw/content/{layer}": value for layer, value in self.content_layers.items()}
+        named |= {f"raw/style/{layer}": value for layer, value in self.style_layers.items()}
+        named["raw/tv"] = self.raw_tv
+        return {name: value.item() for name, value in named.items()}
+
+
+class PerceptualLoss(nn.Module):
+    """Content, style and smoothness of a picture, measured on VGG-19.
+
+    It keeps no targets: callers compute them once and pass them in, so that one loss can serve many
+    pictures and a call never depends on an earlier one.
+
+    Args:
+        features: computes at least the layers named below.
+        content_layers: weight of each layer in the content term.
+        style_layers: weight of each layer in the style term.
+        content_weight, style_weight, tv_weight: weight of each term; 0 switches it off.
+
+    Raises:
+        ConfigError: a weight is negative, or all are 0.
+    """
+
+    def __init__(
+        self,
+        features: VGG19Features,
+        *,
+        content_layers: Mapping[str, float],
+        style_layers: Mapping[str, float],
+        content_weight: float,
+        style_weight: float,
+        tv_weight: float,
+    ) -> None:
+        super().__init__()
+        named = {"content_weight": content_weight, "style_weight": style_weight, "tv_weight": tv_weight}
+        for name, weight in {**named, **content_layers, **style_layers}.items():
+            if not 0 <= weight < float("inf"):
+                raise ConfigError(f"the weight of {name} must be 0 or more, not {weight}")
+        content = content_weight * sum(content_layers.values())
+        if content + style_weight * sum(style_layers.values()) + tv_weight == 0:
+            raise ConfigError("every weight of the loss is 0: nothing would be optimised")
+        self.features = features
+        self.content_layers = dict(content_layers)
+        self.style_layers = dict(style_layers)
+        self.content_weight = content_weight
+        self.style_weight = style_weight
+        self.tv_weight = tv_weight
+
+    def content_target(self, images: Tensor) -> dict[str, Tensor]:
+        """Activations to keep: ``{layer: (B, C, H, W)}``."""
+        activations = self.features(images, self.content_layers)
+        return {name: activation.detach() for name, activation in activations.items()}
+
+    def style_target(self, painting: Tensor) -> dict[str, Tensor]:
+        """Gram matrices to match: ``{layer: (1, C, C)}``."""
+        activations = self.features(painting, self.style_layers)
+        return {name: gram_matrix(activation).detach() for name, activation in activations.items()}
+
+    def forward(
+        self, images: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]
+    ) -> LossTerms:
+        """How far ``images``, ``(B, 3, H, W)`` in [0, 1], are from both targets."""
+        activations = self.features(images)
+        content_layers = {
+            name: content_distance(activations[name], content[name]) for name in self.content_layers
+        }
+        style_layers = {
+            name: style_distance(gram_matrix(activations[name]), style[name]) for name in self.style_layers
+        }
+        raw_tv = total_variation(images)
+        zero = images.new_zeros(())
+        return LossTerms(
+            content=self.content_weight
+            * sum((w * content_layers[name] for name, w in self.content_layers.items()), zero),
+            style=self.style_weight
+            * sum((w * style_layers[name] for name, w in self.style_layers.items()), zero),
+            tv=self.tv_weight * raw_tv,
+            content_layers=content_layers,
+            style_layers=style_layers,
+            raw_tv=raw_tv,
+        )
+
+
+def build(
+    settings: LossSettings, weights: VGGWeights, *, strength: float, dtype: torch.dtype
+) -> PerceptualLoss:
+    """The loss that conf/loss describes, on these VGG-19 weights.
+
+    Args:
+        settings: layers and weights.
+        weights: from ``fastnst.vgg_weights.load``.
+        strength: the painting's; multiplies the style weight.
+        dtype: of VGG-19's convolutions.
+
+    Raises:
+        ConfigError: a layer is unknown or a weight impossible.
+    """
+    layers = [*settings.content_layers, *settings.style_layers]
+    return PerceptualLoss(
+        VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype),
+        content_layers=settings.content_layers,
+        style_layers=settings.style_layers,
+        content_weight=settings.content_weight,
+        style_weight=settings.style_weight * strength,
+        tv_weight=settings.tv_weight,
+    )

@@ -1,0 +1,147 @@
+"""VGG-19 as a fixed ruler: activations of a frozen network, by layer name, on one scale."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fastnst.errors import ConfigError, ImageError
+from fastnst.vgg_weights import RELUS, VGGWeights
+
+POOLINGS = ("max", "average")
+LAYERS = tuple(name for relu in RELUS for name in (relu.replace("relu", "conv"), relu))
+
+
+def _block(layer: str) -> int:
+    """Block of a layer: 3 for ``"relu3_2"``."""
+    return int(layer[4])
+
+
+def _depth(layers: Collection[str]) -> int:
+    """How many convolutions the deepest of ``layers`` needs."""
+    return max((LAYERS.index(name) // 2 + 1 for name in layers), default=0)
+
+
+class VGG19Features(nn.Module):
+    """Activations of a frozen VGG-19, each layer divided by its mean over natural photos.
+
+    It has no parameters: the weights are non-persistent buffers. They follow ``.to(device)``, but never
+    reach an optimiser, a checkpoint or a parameter count. A ``relu`` layer is the output of the
+    rectification, a ``conv`` layer its input; both are divided by the same number, the mean of the
+    rectified layer. Gatys et al. (2016), section 2, rescale every filter so; one number a layer leaves the
+    filters in the proportions that the network was trained with.
+
+    Args:
+        weights: from ``fastnst.vgg_weights.load``.
+        layers: names of the activations wanted, out of ``LAYERS``. Nothing past the deepest is computed.
+        pooling: ``"max"``, as VGG was trained, or ``"average"``, as Gatys et al. advise for smoother ones.
+        dtype: of the convolutions; activations come back in it.
+
+    Raises:
+        ConfigError: a name in ``layers`` is not a layer of VGG-19, or ``pooling`` is unknown.
+    """
+
+    def __init__(
+        self,
+        weights: VGGWeights,
+        layers: Collection[str],
+        *,
+        pooling: str = "max",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        if unknown := sorted(set(layers) - set(LAYERS)):
+            raise ConfigError(f"VGG-19 has no {', '.join(unknown)}; its layers are {', '.join(LAYERS)}")
+        if not layers:
+            raise ConfigError("no layer of VGG-19 is wanted: name at least one content or style layer")
+        if pooling not in POOLINGS:
+            raise ConfigError(f"pooling must be 'max' or 'average', not {pooling!r}")
+        self.wanted = frozenset(layers)
+        self.computed = RELUS[: _depth(layers)]
+        self.min_size = 2 ** (_block(self.computed[-1]) - 1)  # px: each block but the first halves them
+        self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
+        self.convention = weights.convention
+        self.scales = weights.scales[pooling]
+        for relu in self.computed:
+            conv = relu.replace("relu", "conv")
+            weight = weights.state[f"{conv}.weight"].detach().to(dtype, memory_format=torch.channels_last)
+            self.register_buffer(f"{conv}_weight", weight, persistent=False)
+            bias = weights.state[f"{conv}.bias"].detach().to(dtype)
+            self.register_buffer(f"{conv}_bias", bias, persistent=False)
+
+    def forward(self, images: Tensor, layers: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Activations of a batch.
+
+        Args:
+            images: ``(B, 3, H, W)``, RGB in [0, 1].
+            layers: some of those given at the start; None for all of them.
+
+        Returns:
+            ``{layer: (B, C, H / s, W / s)}``, where ``s`` is 1, 2, 4, 8 or 16 for blocks 1 to 5.
+
+        Raises:
+            ImageError: a side is too short for the deepest layer.
+        """
+        height, width = images.shape[-2:]
+        if min(height, width) < self.min_size:
+            deepest = self.computed[-1]
+            raise ImageError(
+                f"picture is {width}x{height} px; {deepest} needs at least {self.min_size} px a side"
+            )
+        wanted = self.wanted if layers is None else frozenset(layers)
+        first = self.conv1_1_weight
+        x = self.convention.apply(images).to(first.dtype, memory_format=torch.channels_last)
+        activations = {}
+        with torch.autocast(x.device.type, enabled=False):
+            for relu in self.computed[: _depth(wanted)]:
+                if relu.endswith("_1") and relu != "relu1_1":
+                    x = self.pool(x, 2)
+                conv = relu.replace("relu", "conv")
+                x = F.conv2d(x, getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias"), padding=1)
+                if conv in wanted:
+                    activations[conv] = x / self.scales[relu]
+                x = F.relu(x)
+                if relu in wanted:
+                    activations[relu] = x / self.scales[relu]
+        return activations
+
+    def stride(self, layer: str) -> int:
+        """Pixels of the picture to one position of ``layer``."""
+        return int(2 ** (_block(layer) - 1))
+
+    conv1_1_weight: Tensor  # (64, 3, 3, 3)
+
+
+def mean_activations(weights: VGGWeights, pooling: str, photos: Collection[Tensor]) -> Mapping[str, float]:
+    """Mean of every rectified layer over photos, before any scaling: what ``VGGWeights.scales`` holds.
+
+    Args:
+        weights: their ``scales`` are not used.
+        pooling: as in ``VGG19Features``.
+        photos: ``(1, 3, H, W)`` each, RGB in [0, 1].
+    """
+    plain = weights.unscaled()
+    features = VGG19Features(plain, RELUS, pooling=pooling)
+    sums = dict.fromkeys(RELUS, 0.0)
+    with torch.inference_mode():
+        for photo in photos:
+            for layer, activation in features(photo).items():
+                sums[layer] += activation.double().mean().item() / len(photos)
+    return sums
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether ``cpu``, ``cuda`` or ``mps`` multiplies bfloat16 itself; elsewhere float32 is faster."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # of newer torch only
+    return device == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def choose_dtype(precision: str, device: str) -> torch.dtype:
+    """The dtype that ``vgg.precision`` asks for; ``auto`` takes bfloat16 where the hardware has it."""
+    if precision == "auto":
+        return torch.bfloat16 if has_bfloat16(device) else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]

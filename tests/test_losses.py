@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+import torch
+
+from fastnst import losses
+from fastnst.config import LossSettings
+from fastnst.errors import ConfigError
+from fastnst.losses import (
+    PerceptualLoss,
+    content_distance,
+    gram_matrix,
+    style_distance,
+    total_variation,
+)
+from fastnst.vgg import VGG19Features
+
+WEIGHTS = {
+    "content_layers": {"relu2_2": 1.0},
+    "style_layers": {"relu1_2": 0.5, "relu2_2": 0.25},
+    "content_weight": 2.0,
+    "style_weight": 10.0,
+    "tv_weight": 0.5,
+}
+
+
+@pytest.fixture
+def loss(tiny_weights):
+    return PerceptualLoss(VGG19Features(tiny_weights, ["relu1_2", "relu2_2"]), **WEIGHTS)
+
+
+def test_gram_matrix_against_numpy():
+    activations = torch.rand(2, 3, 4, 5)
+    expected = np.einsum("bchw,bdhw->bcd", activations, activations) / (3 * 4 * 5)
+    torch.testing.assert_close(gram_matrix(activations), torch.from_numpy(expected))
+
+
+def test_gram_matrix_of_half_precision_does_not_overflow():
+    activations = torch.full((1, 2, 256, 256), 60.0, dtype=torch.float16)
+    torch.testing.assert_close(gram_matrix(activations), torch.full((1, 2, 2), 1800.0))
+
+
+def test_style_distance_is_four_times_the_energy_of_gatys():
+    picture, painting = torch.rand(1, 6, 4, 5), torch.rand(1, 6, 4, 5)
+    n, m = 6, 4 * 5
+    g, a = (x.reshape(n, m) @ x.reshape(n, m).T for x in (picture, painting))
+    energy = (g - a).square().sum() / (4 * n**2 * m**2)  # Gatys et al. (2016), eq. 4
+    distance = style_distance(gram_matrix(picture), gram_matrix(painting))
+    torch.testing.assert_close(distance, 4 * energy)
+
+
+def test_distances_are_means_over_the_batch():
+    a, b = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    one_by_one = torch.stack([content_distance(a[i : i + 1], b[i : i + 1]) for i in range(2)])
+    torch.testing.assert_close(content_distance(a, b), one_by_one.mean())
+    target = gram_matrix(b[:1])
+    one_by_one = torch.stack([style_distance(gram_matrix(a[i : i + 1]), target) for i in range(2)])
+    torch.testing.assert_close(style_distance(gram_matrix(a), target), one_by_one.mean())
+
+
+@pytest.mark.parametrize("size", [(6, 8), (60, 80)])
+def test_total_variation_does_not_depend_on_size(size):
+    ramp = torch.arange(float(size[1])).expand(1, 3, *size)  # a step of 1 to the right, flat downwards
+    assert total_variation(ramp) == 1
+    assert total_variation(torch.full((1, 3, *size), 0.5)) == 0
+
+
+def test_terms_are_the_weighted_sums_of_the_raw_ones(loss, photo):
+    terms = loss(photo.square(), loss.content_target(photo), loss.style_target(photo.flip(-1).sqrt()))
+    torch.testing.assert_close(terms.content, 2 * terms.content_layers["relu2_2"])
+    style = 0.5 * terms.style_layers["relu1_2"] + 0.25 * terms.style_layers["relu2_2"]
+    torch.testing.assert_close(terms.style, 10 * style)
+    torch.testing.assert_close(terms.tv, 0.5 * total_variation(photo.square()))
+    torch.testing.assert_close(terms.total, terms.content + terms.style + terms.tv)
+    values = terms.values()
+    assert values["raw/style/relu1_2"] == terms.style_layers["relu1_2"].item() > 0
+    assert set(values) == {
+        "total", "content", "style", "tv", "raw/tv",
+        "raw/content/relu2_2", "raw/style/relu1_2", "raw/style/relu2_2",
+    }  # fmt: skip
+
+
+def test_nothing_to_improve_at_the_target(tiny_weights, photo):
+    loss = PerceptualLoss(VGG19Features(tiny_weights, ["relu1_2", "relu2_2"]), **WEIGHTS | {"tv_weight": 0.0})
+    assert loss(photo, loss.content_target(photo), loss.style_target(photo)).total == 0
+
+
+def test_style_ignores_where_things_are(loss, photo):
+    style = loss.style_target(photo)
+    turned = photo.flip(-1)
+    assert loss(turned, loss.content_target(photo), style).content > 0
+    moved = loss(turned, loss.content_target(turned), style).style
+    assert moved < loss(photo.square(), loss.content_target(photo), style).style
+
+
+def test_a_call_leaves_no_trace(loss, photo):
+    content, style = loss.content_target(photo), loss.style_target(photo.square())
+    first = loss(photo, content, style).total
+    loss(photo.square(), content, style)
+    assert loss(photo, content, style).total == first
+
+
+def test_gradient_reaches_the_picture_alone(loss, photo):
+    content, style = loss.content_target(photo), loss.style_target(photo.square())
+    picture = photo.clone().requires_grad_()
+    loss(picture, content, style).total.backward()
+    assert picture.grad.abs().sum() > 0
+    assert all(buffer.grad is None for buffer in loss.buffers())
+
+
+def test_gradient_agrees_with_finite_differences(tiny_weights):
+    features = VGG19Features(tiny_weights, ["relu1_2", "relu2_2"], dtype=torch.float64)
+    loss = PerceptualLoss(features, **WEIGHTS)
+    rng = torch.Generator().manual_seed(0)
+    photo, painting, picture = (torch.rand(1, 3, 8, 8, generator=rng, dtype=torch.float64) for _ in range(3))
+    content, style = loss.content_target(photo), loss.style_target(painting)
+    picture.requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(picture, content, style).total, picture)
+    direction = torch.randn(picture.shape, generator=rng, dtype=torch.float64)
+    step = 1e-3
+    with torch.no_grad():
+        above = loss(picture + step * direction, content, style).total
+        below = loss(picture - step * direction, content, style).total
+    slope = (above - below).item() / (2 * step)
+    assert slope == pytest.approx((gradient * direction).sum().item(), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"style_weight": -1.0}, "the weight of style_weight must be 0 or more, not -1.0"),
+        ({"style_layers": {"relu1_2": float("nan")}}, "the weight of relu1_2 must be 0 or more, not nan"),
+        ({"content_weight": 0.0, "style_weight": 0.0, "tv_weight": 0.0}, "every weight of the loss is 0"),
+    ],
+)
+def test_impossible_weights_are_named(tiny_weights, change, message):
+    with pytest.raises(ConfigError, match=message):
+        PerceptualLoss(VGG19Features(tiny_weights, ["relu1_2", "relu2_2"]), **WEIGHTS | change)
+
+
+def test_build_multiplies_the_style_weight_by_the_paintings_strength(tiny_weights):
+    settings = LossSettings(**WEIGHTS, pooling="max")
+    loss = losses.build(settings, tiny_weights, strength=2.5, dtype=torch.float32)
+    assert loss.style_weight == 25.0
+    assert loss.content_weight == 2.0
