@@ -1,0 +1,260 @@
+"""Photos to train on: prepared once at training size, then cropped and flipped at random, but reproducibly.
+
+Which photo, crop and flip stand at a position of the training is a pure function of the seed and that
+position. So neither the number of workers nor a resume changes what a step sees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from fastnst import photo_sources, photo_store, samples
+from fastnst.errors import ConfigError
+from fastnst.photo_sources import FileSource, HubSource
+from fastnst.photo_store import PhotoStore, Skipped
+from fastnst.progress import Report
+
+if TYPE_CHECKING:
+    from fastnst.config import DataSettings
+
+logger = logging.getLogger(__name__)
+
+FEW = 200  # photos: with fewer, styles come out visibly poorer
+
+# the second number of each seed: one stream of random numbers for each purpose
+CROP, ORDER, SPLIT = 1, 2, 3
+
+
+class PhotoDataset(Dataset[Tensor]):
+    """Random square crops of photos, mirrored every other time.
+
+    An item's key is ``(position, index)``: the photo ``index`` with the crop of ``position``.
+    ``PositionSampler`` gives such keys.
+
+    Args:
+        store: the prepared photos.
+        rows: which rows of the store belong here.
+        size: px, side of the crops.
+        scale: a crop's side is drawn uniformly from [scale, 1] of the photo's shorter side.
+        seed: of all crops and flips, not negative.
+    """
+
+    def __init__(
+        self, store: PhotoStore, rows: NDArray[np.int64], *, size: int, scale: float, seed: int
+    ) -> None:
+        self.store = store
+        self.rows = rows
+        self.size = size
+        self.scale = scale
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: tuple[int, int]) -> Tensor:
+        """A crop, float32 (3, size, size) in [0, 1]."""
+        position, index = key
+        photo = _photo(self.store, int(self.rows[index]))
+        draws = np.random.default_rng((self.seed, CROP, position)).random(4)
+        side = min(photo.size) * (self.scale + (1 - self.scale) * draws[0])
+        left, top = (photo.width - side) * draws[1], (photo.height - side) * draws[2]
+        return _crop(photo, (left, top, left + side, top + side), size=self.size, mirror=bool(draws[3] < 0.5))
+
+
+class HeldOutDataset(Dataset[Tensor]):
+    """The largest centred squares of photos that are not trained on: float32 (3, size, size) in [0, 1]."""
+
+    def __init__(self, store: PhotoStore, rows: NDArray[np.int64], *, size: int) -> None:
+        self.store = store
+        self.rows = rows
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Tensor:
+        photo = _photo(self.store, int(self.rows[index]))
+        side = min(photo.size)
+        left, top = (photo.width - side) / 2, (photo.height - side) / 2
+        return _crop(photo, (left, top, left + side, top + side), size=self.size, mirror=False)
+
+
+class PositionSampler(Sampler[tuple[int, int]]):
+    """``(position, index)`` for positions of the training: a new order of the photos for each pass over them.
+
+    A position counts photos since the training began: batch b of size B takes [b B, (b + 1) B). Each rank of
+    several takes every ``world_size``-th position, so a global batch holds the same photos for any number of
+    ranks.
+
+    Args:
+        count: photos to choose from.
+        seed: of the orders, not negative.
+        start: first position: 0, or steps done times the global batch size after a resume.
+        stop: the position after the last.
+    """
+
+    def __init__(
+        self, count: int, *, seed: int, start: int, stop: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.count = count
+        self.seed = seed
+        self.positions = range(start + rank, stop, world_size)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        ordered = -1
+        for position in self.positions:
+            number, place = divmod(position, self.count)
+            if number != ordered:
+                order = np.random.default_rng((self.seed, ORDER, number)).permutation(self.count)
+                ordered = number
+            yield position, int(order[place])
+
+
+@dataclass(frozen=True)
+class Photos:
+    """What a training sees: two parts that share no photo.
+
+    Args:
+        held_out: may be empty: with ``val_limit`` 0, or with one photo only.
+        fingerprint: 16 hex digits over the content and the division of the photos; equal on any machine that
+            prepares the same ones the same way.
+    """
+
+    train: PhotoDataset
+    held_out: HeldOutDataset
+    skipped: tuple[Skipped, ...]
+    fingerprint: str
+    source: str  # "hub: NAME", "folder" or "samples"
+    folder: Path  # where the prepared photos lie
+
+    def record(self) -> dict[str, Any]:
+        """What a style file tells about its photos: no names or folders of the user's."""
+        return {
+            "source": self.source,
+            "photos": len(self.train),
+            "held_out": len(self.held_out),
+            "skipped": len(self.skipped),
+            "size": self.train.size,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) -> Photos:
+    """Prepare the photos, once: later calls with the same settings only open what was made.
+
+    Args:
+        settings: ``conf/data``.
+        seed: of crops, flips and the choice of held-out photos.
+        report: told of each photo that is prepared.
+
+    Raises:
+        ConfigError: ``settings.path`` does not fit ``settings.source``.
+        DataError: there is no usable photo, or the source cannot be read.
+        FastNSTError: the cache folder cannot be written.
+    """
+    held_out_files: list[Path] = []
+    if settings.val_path is not None and settings.val_limit > 0:
+        held_out_files = photo_sources.find([settings.val_path])
+    store = photo_store.build(_source(settings, held_out_files), size=settings.size, report=report)
+    if held_out_files:
+        chosen = photo_sources.spread(held_out_files, settings.val_limit)
+        source = FileSource(chosen, title=str(settings.val_path))
+        held_out_store = photo_store.build(source, size=settings.size, report=report)
+        rows, held_out_rows = store.usable, held_out_store.usable
+        skipped = store.skipped + held_out_store.skipped
+    else:
+        held_out_store = store
+        rows, held_out_rows = _divided(store.usable, settings.val_limit, seed=seed)
+        skipped = store.skipped
+    _warn(len(rows), len(held_out_rows), skipped, store.folder, embedded=settings.source == "samples")
+    division: list[Any] = [store.digest, held_out_store.digest, rows.tolist(), held_out_rows.tolist()]
+    return Photos(
+        train=PhotoDataset(store, rows, size=settings.size, scale=settings.scale, seed=seed),
+        held_out=HeldOutDataset(held_out_store, held_out_rows, size=settings.size),
+        skipped=skipped,
+        fingerprint=hashlib.sha256(repr(division).encode()).hexdigest()[:16],
+        source=_public_name(settings),
+        folder=store.folder,
+    )
+
+
+def _source(settings: DataSettings, held_out: list[Path]) -> FileSource | HubSource:
+    """What ``settings`` name; of folders without the held-out files."""
+    paths = (
+        [str(path) for path in settings.path] if isinstance(settings.path, (list, tuple)) else settings.path
+    )
+    if settings.source == "samples":
+        chosen = [samples.photo(name) for name in samples.PHOTOS + samples.TRAINING_PHOTOS]
+        return FileSource(photo_sources.spread(chosen, settings.limit), title="the embedded photos")
+    if settings.source == "folder":
+        if not paths:
+            raise ConfigError("data=folder needs data.path=FOLDER, or data.path=[FOLDER,FOLDER]")
+        folders = [paths] if isinstance(paths, str) else paths
+        found = photo_sources.find(folders, leave_out=held_out)
+        return FileSource(photo_sources.spread(found, settings.limit), title=", ".join(folders))
+    if settings.source == "hub":
+        if not paths or not isinstance(paths, str):
+            raise ConfigError(
+                "data.source=hub needs one dataset: data.path=NAME/ON_THE_HUB, or a local folder of one"
+            )
+        return HubSource(paths, split=settings.split, column=settings.column, limit=settings.limit)
+    raise ConfigError(f"data.source must be hub, folder or samples, not {settings.source!r}")
+
+
+def _public_name(settings: DataSettings) -> str:
+    """The source's name for a file that is passed on: nothing of the user's own folders."""
+    if settings.source == "hub" and not Path(settings.path).expanduser().is_dir():
+        return f"hub: {settings.path}"
+    return "folder" if settings.source == "hub" else settings.source
+
+
+def _divided(
+    usable: NDArray[np.int64], limit: int, *, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to train on, and rows held out: ``limit``, but a fifth at most (of two to four photos: one)."""
+    count = len(usable)
+    wanted = min(limit, max(1, count // 5)) if count > 1 else 0
+    order = np.random.default_rng((seed, SPLIT, 0)).permutation(count)
+    return np.sort(usable[order[wanted:]]), np.sort(usable[order[:wanted]])
+
+
+def _warn(count: int, held_out: int, skipped: tuple[Skipped, ...], folder: Path, *, embedded: bool) -> None:
+    """Say what is missing: photos that were skipped, and variety."""
+    if skipped:
+        named = "; ".join(photo.reason for photo in skipped[:3])  # each names its photo
+        more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+        where = f" (all in {folder / 'done.json'})" if more else ""
+        photos = count + held_out + len(skipped)
+        logger.warning("%d of %d photos skipped: %s%s%s", len(skipped), photos, named, more, where)
+    if count < FEW and not embedded:
+        logger.warning(
+            "only %d photos to train on: styles come out better with %d or more, varied ones", count, FEW
+        )
+
+
+def _photo(store: PhotoStore, row: int) -> Image.Image:
+    return Image.open(io.BytesIO(store.dataset[row]["jpeg"])).convert("RGB")
+
+
+def _crop(photo: Image.Image, box: tuple[float, float, float, float], *, size: int, mirror: bool) -> Tensor:
+    """The square ``box`` (left, top, right, bottom; px) at ``size`` px, antialiased: (3, size, size)."""
+    pixels = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))  # (size, size, 3)
+    if mirror:
+        pixels = pixels[:, ::-1]
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).to(torch.float32).div_(255)
