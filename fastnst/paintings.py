@@ -1,0 +1,110 @@
+"""Where a style comes from: a preset's file, any picture of the user's, or the one that fastnst draws."""
+
+import hashlib
+import logging
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnst import brushstrokes, files, images
+from fastnst.config import PaintingSettings, choices
+from fastnst.errors import ConfigError, ImageError
+
+logger = logging.getLogger(__name__)
+
+BUILTIN = "builtin:brushstrokes"
+_BUILTIN_LARGEST = 4096  # px
+_MIN_SIDE = 32  # px: after VGG-19's four poolings 2x2 positions are left to correlate
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """A picture whose style is learnt, and what is known of it."""
+
+    rgb: NDArray[np.float32]  # (3, H, W) in [0, 1], aspect as in the file
+    name: str  # of a-z, 0-9, _ and -: fit for a file name
+    title: str
+    artist: str | None
+    year: str | None
+    sha256: str  # of the file; of the 8-bit pixels if fastnst drew it
+    size: int  # px, the longer side of rgb
+
+
+def load(settings: PaintingSettings) -> Painting:
+    """Read the painting that the settings name, ``settings.size`` px long; transparency is put on white.
+
+    Raises:
+        ConfigError: no painting was chosen, or a built-in one that does not exist.
+        ImageError: its file is missing, damaged, no picture or too narrow.
+    """
+    if not settings.image:
+        names = ", ".join(name for name in choices("painting") if name != "own")
+        raise ConfigError(
+            f"no painting was chosen: painting.image=FILE takes any picture, painting=NAME one of {names}"
+        )
+    if settings.image.startswith("builtin:"):
+        rgb, sha256 = _drawn(settings.image, settings.size)
+        stem = BUILTIN.removeprefix("builtin:")
+    else:
+        path = _find(settings.image, settings)
+        rgb, sha256 = _read(path, settings.size), files.sha256(path)
+        stem = path.stem
+    return Painting(
+        rgb=rgb,
+        name=_plain(settings.name or stem),
+        title=settings.title or " ".join(stem.replace("_", " ").split()) or stem,
+        artist=settings.artist,
+        year=settings.year,
+        sha256=sha256,
+        size=settings.size,
+    )
+
+
+def _drawn(image: str, size: int) -> tuple[NDArray[np.float32], str]:
+    """The built-in painting, 4:3, and the SHA-256 of its 8-bit pixels."""
+    if image != BUILTIN:
+        raise ConfigError(f"there is no painting {image}: the one that fastnst draws is {BUILTIN}")
+    if size > _BUILTIN_LARGEST:
+        raise ConfigError(f"{BUILTIN} is drawn up to {_BUILTIN_LARGEST} px, not painting.size={size}")
+    rgb = brushstrokes.paint(height=round(size * 3 / 4), width=size)
+    pixels = images.to_pil(rgb).tobytes()
+    return rgb, hashlib.sha256(pixels).hexdigest()
+
+
+def _find(image: str, settings: PaintingSettings) -> Path:
+    """The file called ``image``: from the working directory, then in ``settings.dir``."""
+    try:
+        given = Path(image).expanduser()
+        places = [given, Path(settings.dir).expanduser() / given]  # an absolute path stays itself
+        for path in places:
+            if path.is_file():
+                return path
+        if given.exists():
+            return given  # a folder, say: images.read has the words for it
+    except (OSError, ValueError, RuntimeError) as err:  # no permission, an impossible name, no home folder
+        raise ImageError(f"cannot look for the painting {image!r}: {err}") from err
+    looked = " or ".join(dict.fromkeys(str(path) for path in places))
+    origin = f"; it can be had from: {settings.source}" if settings.source else ""
+    raise ImageError(
+        f"there is no painting at {looked}{origin}; painting.dir=FOLDER says where it lies, "
+        "painting.image=FILE takes any picture"
+    )
+
+
+def _read(path: Path, size: int) -> NDArray[np.float32]:
+    picture = images.read(path, size=size, min_side=_MIN_SIDE)
+    for note in picture.notes:
+        logger.warning("%s: %s", path, note)
+    if picture.alpha is None:
+        return picture.rgb
+    return picture.rgb * picture.alpha + (1 - picture.alpha)
+
+
+def _plain(name: str) -> str:
+    """``name`` in small letters, digits, ``_`` and ``-``: "Café (2).old" is cafe_2_old."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9-]+", "_", ascii_only.lower()).strip("_-") or "painting"

@@ -1,0 +1,165 @@
+import hashlib
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from fastnst.config import PaintingSettings, choices, conf_dir, typed
+from fastnst.errors import ConfigError, ImageError
+from fastnst.paintings import load
+
+PRESETS = sorted((conf_dir() / "painting").glob("*.yaml"))
+OWN = PaintingSettings(
+    name=None,
+    title=None,
+    artist=None,
+    year=None,
+    image=None,
+    dir="paintings",
+    size=64,
+    strength=1.0,
+    source=None,
+)
+
+
+@pytest.fixture(autouse=True)
+def _working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def save(path, *, size=(80, 40), colour=(200, 40, 40), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, colour).save(path)
+    return path
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_is_complete(path):
+    raw = OmegaConf.load(path)
+    assert list(raw) == [field.name for field in fields(PaintingSettings)]
+    settings = typed(PaintingSettings, raw)
+    assert settings.strength == 1.0
+    if path.stem != "own":
+        assert settings.name == path.stem
+        assert settings.title
+        assert settings.artist
+        assert settings.source
+
+
+def test_there_are_twelve_presets_one_painting_of_ours_and_own():
+    assert len(PRESETS) == 14
+    assert {"own", "brushstrokes", "starry_night"} <= set(choices("painting"))
+
+
+def test_no_painting_lists_the_presets():
+    with pytest.raises(ConfigError, match=r"painting\.image=FILE .* painting=NAME .*starry_night") as caught:
+        load(OWN)
+    assert "own" not in str(caught.value).split()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_built_in_painting_needs_no_file():
+    painting = load(replace(OWN, name="brushstrokes", title="Brushstrokes", image="builtin:brushstrokes"))
+    assert painting.rgb.shape == (3, 48, 64)
+    assert painting.rgb.dtype == np.float32
+    assert (painting.name, painting.title, painting.size) == ("brushstrokes", "Brushstrokes", 64)
+    pixels = (painting.rgb.transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+    assert painting.sha256 == hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+def test_an_unknown_built_in_painting_names_the_known_one():
+    with pytest.raises(ConfigError, match=r"no painting builtin:mud: .* builtin:brushstrokes"):
+        load(replace(OWN, image="builtin:mud"))
+
+
+def test_the_built_in_painting_has_a_largest_size():
+    with pytest.raises(ConfigError, match=r"up to 4096 px, not painting\.size=5000"):
+        load(replace(OWN, image="builtin:brushstrokes", size=5000))
+
+
+def test_a_file_is_read_at_its_size_with_its_aspect(tmp_path):
+    path = save(tmp_path / "mine.png")
+    painting = load(replace(OWN, image="mine.png", artist="Me", year="2020"))
+    assert painting.rgb.shape == (3, 32, 64)
+    assert (painting.artist, painting.year, painting.size) == ("Me", "2020", 64)
+    assert painting.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_working_directory_comes_before_the_folder_of_paintings(tmp_path):
+    save(tmp_path / "paintings" / "mine.png", colour=(0, 0, 255))
+    assert load(replace(OWN, image="mine.png")).rgb[2].min() == 1
+    save(tmp_path / "mine.png", colour=(255, 0, 0))
+    assert load(replace(OWN, image="mine.png")).rgb[2].max() == 0
+
+
+def test_the_folder_of_paintings_can_be_anywhere(tmp_path):
+    save(tmp_path / "deep" / "down" / "mine.png")
+    assert load(replace(OWN, image="mine.png", dir=str(tmp_path / "deep" / "down"))).name == "mine"
+
+
+def test_an_absolute_path_is_taken_as_it_is(tmp_path):
+    path = save(tmp_path / "elsewhere" / "mine.png")
+    assert load(replace(OWN, image=str(path))).name == "mine"
+
+
+def test_transparent_paint_lies_on_white(tmp_path):
+    save(tmp_path / "mine.png", mode="RGBA", colour=(0, 0, 0, 0))
+    assert load(replace(OWN, image="mine.png")).rgb.min() == 1
+
+
+def test_a_missing_preset_says_where_it_looked_and_where_to_get_it():
+    settings = replace(OWN, image="starry_night.jpg", source="Museum of Modern Art, New York")
+    with pytest.raises(ImageError) as caught:
+        load(settings)
+    text = str(caught.value)
+    assert "\n" not in text
+    for part in ("starry_night.jpg or paintings", "Museum of Modern Art", "painting.dir=", "painting.image="):
+        assert part in text
+
+
+def test_a_folder_is_no_painting(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ImageError, match=r"mine.*folder"):
+        load(replace(OWN, image="mine"))
+
+
+def test_a_text_file_is_no_painting(tmp_path):
+    (tmp_path / "mine.jpg").write_text("not a picture at all")
+    with pytest.raises(ImageError, match=r"mine\.jpg"):
+        load(replace(OWN, image="mine.jpg"))
+
+
+def test_a_strip_is_too_narrow_to_have_a_style(tmp_path):
+    save(tmp_path / "strip.png", size=(400, 10))
+    with pytest.raises(ImageError, match=r"strip\.png is too small"):
+        load(replace(OWN, image="strip.png"))
+
+
+@pytest.mark.parametrize("image", ["a\0b.png", "x" * 5000])
+def test_an_impossible_name_is_an_error_in_one_line(image):
+    with pytest.raises(ImageError, match="painting"):
+        load(replace(OWN, image=image))
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "title"),
+    [
+        ("The Kiss (1908).png", "the_kiss_1908", "The Kiss (1908)"),
+        ("Café-crème.v2.png", "cafe-creme_v2", "Café-crème.v2"),
+        ("神奈川.png", "painting", "神奈川"),
+        ("__.png", "painting", "__"),
+        ("my_wave.png", "my_wave", "my wave"),
+    ],
+)
+def test_a_name_comes_from_the_file(tmp_path, file, name, title):
+    save(tmp_path / file)
+    painting = load(replace(OWN, image=file))
+    assert (painting.name, painting.title) == (name, title)
+
+
+def test_a_given_name_is_made_fit_for_a_file(tmp_path):
+    save(tmp_path / "mine.png")
+    painting = load(replace(OWN, image="mine.png", name="../My Style", title="Mine"))
+    assert (painting.name, painting.title) == ("my_style", "Mine")
