@@ -1,0 +1,278 @@
+"""A style: one network for one painting, in one safetensors file that describes itself. Needs no torch.
+
+The header's metadata holds a JSON record under the key ``fastnst``. A record names a network that fastnst
+ships and its arguments, so a file from a stranger brings numbers and text, never code.
+"""
+
+import codecs
+import difflib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, TypedDict, cast, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnst.errors import StyleFileError
+from fastnst.files import atomic
+
+FORMAT = 1
+STYLES = Path(__file__).parent / "styles"
+SUFFIX = ".safetensors"
+HEADER_LIMIT = 1 << 20  # bytes; a record with its thumbnail takes a hundredth of it
+DTYPES = {"F16": 2, "F32": 4}  # bytes a number
+
+
+class NetworkRecord(TypedDict):
+    """What rebuilds the network: ``networks.build(name, arguments)``."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Record(TypedDict, total=False):
+    """What a style file says of itself. ``format``, ``name`` and ``network`` are always there."""
+
+    format: int
+    name: str
+    network: NetworkRecord
+    title: str
+    artist: str
+    year: int | str
+    painting: dict[str, Any]  # its SHA-256 and size
+    loss: dict[str, Any]
+    training: dict[str, Any]
+    steps: int
+    data: dict[str, Any] | str
+    versions: dict[str, str]
+    held_out: dict[str, Any]  # losses on photos that were not trained on
+    thumbnail: str  # base64 of a JPEG
+    licence: str
+    created: str
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style file whose header has been read and checked; its weights stay on the disk until wanted.
+
+    Args:
+        path: the file.
+        record: what the file says of itself.
+        shapes: the shape of every weight, by its name in the network.
+        size: bytes of the file.
+    """
+
+    path: Path
+    record: Record
+    shapes: Mapping[str, tuple[int, ...]]
+    size: int
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has."""
+        return sum(prod(shape) for shape in self.shapes.values())
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Every weight as float32, by its name in the network.
+
+        Raises:
+            StyleFileError: the file cannot be read or a weight is not a finite number.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            stored = load_file(self.path)
+        except (OSError, SafetensorError) as err:
+            raise StyleFileError(f"{self.path}: its weights cannot be read: {err}") from err
+        for name, values in stored.items():
+            if not np.isfinite(values).all():
+                raise StyleFileError(f"{self.path} is damaged: {name!r} holds numbers that are not finite")
+        return {name: values.astype(np.float32) for name, values in stored.items()}
+
+
+def read(path: str | Path) -> Style:
+    """Read and check a style file's header.
+
+    Raises:
+        StyleFileError: the file is not a style, is damaged, or is of a newer format.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(1024)
+            length = int.from_bytes(start[:8], "little")
+            header = (
+                (start[8:] + file.read(max(0, 8 + length - len(start))))[:length]
+                if length <= HEADER_LIMIT
+                else b""
+            )
+    except OSError as err:
+        raise StyleFileError(f"{path}: {err.strerror or err}") from err
+    if size < 9 or length > HEADER_LIMIT or start[8:9] != b"{":
+        raise StyleFileError(f"{path} is {_kind(start)}")
+    if size < 8 + length:
+        raise StyleFileError(f"{path} is cut short: {size} bytes of {8 + length} or more; fetch it again")
+    try:
+        tensors = json.loads(header)
+        metadata = tensors.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or "fastnst" not in metadata:
+            raise StyleFileError(
+                f"{path} is a safetensors file without fastnst's record, not a fastnst style"
+            )
+        record = json.loads(metadata["fastnst"])
+        shapes, end = _shapes(tensors)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as err:
+        raise StyleFileError(
+            f"{path} is damaged: its header cannot be understood ({type(err).__name__})"
+        ) from err
+    if size != 8 + length + end:
+        raise StyleFileError(
+            f"{path} is damaged: {size} bytes, not the {8 + length + end} it declares; fetch it again"
+        )
+    return Style(path, _checked(record, str(path)), shapes, size)
+
+
+def write(path: str | Path, weights: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> None:
+    """Write a style file, whole or not at all; ``format`` is added to the record.
+
+    Args:
+        path: where to; styles end in ``.safetensors``.
+        weights: the network's state by name, float32 or float16, kept as they are.
+        record: see ``Record``; needs ``name`` and ``network``.
+
+    Raises:
+        StyleFileError: the record is not one, or the weights are not finite float16 or float32 numbers.
+        FastNSTError: the system refuses to write there.
+    """
+    from safetensors.numpy import save_file
+
+    record = _checked({**record, "format": FORMAT}, "the style's record")
+    try:
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    except ValueError as err:
+        raise StyleFileError(f"the style's record holds a number that is not finite: {err}") from err
+    if len(text.encode()) > HEADER_LIMIT // 2:
+        raise StyleFileError(
+            f"the style's record is larger than {HEADER_LIMIT // 2} bytes: is the thumbnail small?"
+        )
+    for name, values in weights.items():
+        if values.dtype not in (np.float16, np.float32) or not np.isfinite(values).all():
+            raise StyleFileError(
+                f"weight {name!r} is not of finite float16 or float32 numbers; style not written"
+            )
+    with atomic(path) as partial:
+        save_file(
+            {name: np.ascontiguousarray(values) for name, values in weights.items()},
+            partial,
+            {"fastnst": text},
+        )
+
+
+def installed() -> dict[str, Path]:
+    """The styles that came with fastnst, by name."""
+    return {path.stem: path for path in sorted(STYLES.glob(f"*{SUFFIX}"))}
+
+
+def find(style: str | Path) -> Path:
+    """The file of an installed style ("starry_night", "Starry Night") or of a path.
+
+    Raises:
+        StyleFileError: there is neither.
+    """
+    known = installed()
+    name = str(style).lower().replace(" ", "_").replace("-", "_")
+    if name in known:
+        return known[name]
+    path = Path(style)
+    if path.is_dir():
+        raise StyleFileError(f"{path} is a folder; a style is a {SUFFIX} file in it")
+    if path.exists():
+        return path
+    names = f"installed: {', '.join(known)}" if known else "none is installed"
+    if path.suffix or len(path.parts) > 1:
+        raise StyleFileError(f"{path}: there is no such file, nor a style of that name ({names})")
+    close = difflib.get_close_matches(name, known, n=1)
+    guess = f"; did you mean {close[0]}?" if close else ""
+    raise StyleFileError(
+        f"there is no style {str(style)!r}{guess} ({names}; the path of a {SUFFIX} file works too)"
+    )
+
+
+def _shapes(tensors: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
+    """Shapes by name and the bytes of all the data, from a safetensors header.
+
+    Raises:
+        ValueError, TypeError, LookupError: the header is not that of a style.
+    """
+    shapes = {}
+    end = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1]["data_offsets"]):
+        shape, (first, last) = tensor["shape"], tensor["data_offsets"]
+        if not all(isinstance(side, int) and side >= 0 for side in [*shape, first, last]):
+            raise ValueError(name)
+        if first != end or last - first != prod(shape) * DTYPES[tensor["dtype"]]:
+            raise ValueError(name)
+        shapes[name] = tuple(shape)
+        end = last
+    return shapes, end
+
+
+def _checked(record: Any, whose: str) -> Record:
+    """The record if all that fastnst knows in it has the right type; keys it does not know are kept.
+
+    Raises:
+        StyleFileError: it has not, or the format is newer than this fastnst.
+    """
+    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
+        raise StyleFileError(f"{whose} is not a fastnst style: no format number")
+    if not 1 <= record["format"] <= FORMAT:
+        raise StyleFileError(
+            f"{whose} has format {record['format']} and this fastnst reads {FORMAT}: "
+            "pip install --upgrade fastnst"
+        )
+    for key in ("name", "network"):
+        if record.get(key) is None:
+            raise StyleFileError(f"{whose} is damaged: no {key!r} in it")
+    record = {key: value for key, value in record.items() if value is not None}
+    _check_types(record, Record, whose)
+    _check_types(record["network"], NetworkRecord, whose)
+    return cast(Record, record)
+
+
+def _check_types(values: dict[str, Any], schema: Any, whose: str) -> None:
+    """Raise a StyleFileError where a value is not of its key's type in a TypedDict."""
+    for key, hint in get_type_hints(schema).items():
+        if key not in values:
+            if key in schema.__required_keys__:
+                raise StyleFileError(f"{whose} is damaged: no {key!r} in it")
+            continue
+        options = getattr(hint, "__args__", (hint,)) if get_origin(hint) is not dict else (hint,)
+        kinds = tuple(dict if option is NetworkRecord else get_origin(option) or option for option in options)
+        if not isinstance(values[key], kinds):
+            raise StyleFileError(f"{whose} is damaged: {key!r} is a {type(values[key]).__name__}")
+
+
+def _kind(start: bytes) -> str:
+    """What a file that is no style seems to be, from its first bytes, and what to do."""
+    pickle = "a PyTorch pickle, not a fastnst style; never loaded because pickles can run code"
+    if not start:
+        return "an empty file, not a fastnst style"
+    if start[:4] == b"PK\x03\x04":
+        return pickle if b".pkl" in start else "a zip archive, not a fastnst style"
+    if start[0] == 0x80 and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return pickle
+    if start[:3] == b"\xff\xd8\xff" or start[:4] in (b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*"):
+        return "a picture, not a fastnst style: --style takes a trained network (see `fastnst styles`)"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the style itself: git lfs pull"
+    with suppress(UnicodeDecodeError):
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # a character may be cut at the end
+        if all(char.isprintable() or char in "\t\n\r\f" for char in text):
+            return "a text file, not a fastnst style"
+    return "not a fastnst style (a .safetensors file that fastnst train writes)"
