@@ -243,13 +243,15 @@ def typed(schema: type[T], cfg: DictConfig) -> T:
 def _one_line(err: Exception) -> str:
     """What Hydra or OmegaConf complains of, with the setting's name, in one line."""
     first, *rest = [line.strip() for line in str(err).splitlines() if line.strip()] or [type(err).__name__]
+    key = next((line.removeprefix("full_key: ") for line in rest if line.startswith("full_key: ")), "")
     if found := re.match(r"Could not override '(.*)'", first):
-        return f"there is no setting {found[1]!r}; --cfg job lists those there are"
+        name = key or found[1]
+        hint = f"+{name}=WEIGHT adds it" if "_layers." in name else "--cfg job lists those there are"
+        return f"there is no setting {name!r}; {hint}"
     if found := re.search(r"Could not find '(\w+)/(.*)'", first):
         return f"there is no {found[1]} {found[2]!r}; there are {', '.join(choices(found[1]))}"
     if first.startswith("Error parsing override") and rest:
         return f"{first}: {rest[0]}"
-    key = next((line.removeprefix("full_key: ") for line in rest if line.startswith("full_key: ")), "")
     return f"{key}: {first}" if key and key not in first else first
 
 
@@ -273,6 +275,8 @@ def application(name: str, job: Callable[[DictConfig, Path], None], argv: Sequen
             raised.append(err)
             sys.exit(1)
 
+    if not any(argument.startswith("-") for argument in argv):
+        load(name, argv)  # a mistake is one line here; Hydra's application would print ten
     before = sys.argv
     sys.argv = [f"fastnst {name}", *argv]
     try:

@@ -1,0 +1,26 @@
+"""Where torch computes."""
+
+import torch
+
+from fastnst.errors import ConfigError
+
+
+def choose(name: str) -> torch.device:
+    """The device of that name, sure to be here.
+
+    Args:
+        name: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1" or "mps".
+
+    Raises:
+        ConfigError: it is not here.
+    """
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    here = [*["cuda"] * bool(cuda), *["mps"] * torch.backends.mps.is_available(), "cpu"]
+    if name == "auto":
+        return torch.device(here[0])
+    here += [f"cuda:{index}" for index in range(cuda)]
+    if name not in here:
+        raise ConfigError(
+            f"there is no device {name!r} here (PyTorch {torch.__version__}); there are {', '.join(here)}"
+        )
+    return torch.device(name)
