@@ -1,0 +1,92 @@
+"""What a style file says of how it was made."""
+
+import base64
+import io
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fastnst import __version__, images, samples
+from fastnst.config import TrainSettings
+from fastnst.networks import StyleNetwork
+from fastnst.paintings import Painting
+
+THUMBNAIL_PHOTO = "astronaut"
+THUMBNAIL_SIZE = 160  # px
+
+
+def style_record(
+    settings: TrainSettings,
+    *,
+    painting: Painting,
+    vgg_sha256: str,
+    photos: dict[str, Any],
+    steps: int,
+    precision: str,
+    held_out: Mapping[str, float],
+    network: StyleNetwork,
+) -> dict[str, Any]:
+    """The record of ``fastnst.style_file``, with nothing of the user's folders in it.
+
+    Args:
+        settings: of the run.
+        painting: what was learnt.
+        vgg_sha256: of the file of VGG-19's weights.
+        photos: ``Photos.record()``.
+        steps: done.
+        precision: Lightning's name of it.
+        held_out: mean losses on photos that were not trained on.
+        network: as trained, on the CPU.
+    """
+    start = "scratch" if settings.init == "scratch" else Path(settings.init).stem
+    weights = settings.vgg.weights
+    return {
+        "name": painting.name,
+        "title": painting.title,
+        "artist": painting.artist,
+        "year": painting.year,
+        "network": asdict(settings.network),
+        "painting": {"sha256": painting.sha256, "size": settings.painting.size},
+        "loss": {**asdict(settings.loss), "strength": settings.painting.strength},
+        "training": {
+            **asdict(settings.optim),
+            "batch_size": settings.data.batch_size,
+            "devices": settings.trainer.get("devices", 1),
+            "precision": precision,
+            "seed": settings.seed,
+            "init": start,
+            "vgg": weights if weights in ("original", "torchvision") else "a file",
+            "vgg_sha256": vgg_sha256,
+        },
+        "steps": steps,
+        "data": photos,
+        "versions": versions(),
+        "held_out": {name: float(f"{value:.6g}") for name, value in held_out.items()},
+        "thumbnail": thumbnail(network),
+        "licence": "MIT",
+        "created": datetime.now(timezone.utc).date().isoformat(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what shapes the numbers."""
+    packages = ("torch", "pytorch-lightning", "datasets", "pillow")
+    named = {package: version(package) for package in packages}
+    return {"fastnst": __version__, "python": platform.python_version(), **named}
+
+
+def thumbnail(network: StyleNetwork) -> str:
+    """A photo from scikit-image as the network paints it: base64 of a small JPEG."""
+    photo = images.read(samples.photo(THUMBNAIL_PHOTO), size=2 * THUMBNAIL_SIZE).rgb
+    with torch.no_grad():
+        picture = network(torch.from_numpy(photo)[None])[0].numpy()
+    small = images.to_pil(images.resize(picture, THUMBNAIL_SIZE, THUMBNAIL_SIZE))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=85)
+    return base64.b64encode(file.getvalue()).decode()

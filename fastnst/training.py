@@ -1,0 +1,181 @@
+"""Training one network for one painting: the Lightning module, its data, and what guards a run."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fastnst.config import DataSettings, OptimSettings
+from fastnst.data import Photos, PositionSampler
+from fastnst.errors import TrainingError
+from fastnst.losses import LossTerms, PerceptualLoss
+from fastnst.networks import StyleNetwork
+
+logger = logging.getLogger(__name__)
+
+
+class StyleTraining(pl.LightningModule):
+    """Fits a network to one painting: Johnson et al. (2016), https://arxiv.org/abs/1603.08155, section 3.
+
+    Args:
+        network: what is trained.
+        loss: what it is trained for; its VGG-19 is in no checkpoint.
+        style: ``loss.style_target(painting)``.
+        optim: Adam and its schedule.
+        steps: at which the cosine ends.
+    """
+
+    def __init__(
+        self,
+        network: StyleNetwork,
+        loss: PerceptualLoss,
+        style: Mapping[str, Tensor],
+        *,
+        optim: OptimSettings,
+        steps: int,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.loss = loss
+        for layer, gram in style.items():
+            self.register_buffer(f"style_{layer}", gram, persistent=False)
+        self.optim = optim
+        self.steps = steps
+        self.usual = 0.0  # running mean of the total, by which an explosion is told
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the running mean, so that a resumed run judges like the first."""
+        checkpoint["usual"] = self.usual
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the running mean back."""
+        self.usual = float(checkpoint["usual"])
+
+    def measure(self, photos: Tensor) -> LossTerms:
+        """The loss of the network's pictures of ``photos``, ``(B, 3, H, W)``."""
+        photos = photos.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            content = self.loss.content_target(photos)
+        style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
+        terms: LossTerms = self.loss(self.network(photos).float(), content, style)
+        return terms
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """One batch, ``(B, 3, H, W)``.
+
+        Raises:
+            TrainingError: the loss is not a number, or has exploded.
+        """
+        terms = self.measure(batch)
+        values = terms.values()
+        self._guard(values["total"])
+        self.log_dict({f"train/{name}": value for name, value in values.items()})
+        return terms.total
+
+    def _guard(self, total: float) -> None:
+        advice = (
+            "Try a lower optim.lr (half of it), a longer optim.warmup, trainer.precision=32-true and "
+            "vgg.precision=float32, or a lower loss.style_weight"
+        )
+        if not math.isfinite(total):
+            raise TrainingError(f"the loss became {total} at step {self.global_step}. {advice}")
+        if self.global_step > self.optim.warmup and total > 20 * self.usual > 0:
+            raise TrainingError(
+                f"the loss exploded at step {self.global_step}: {total:.4g}, after {self.usual:.4g}. {advice}"
+            )
+        self.usual += (total - self.usual) / min(self.global_step + 1, 100)
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Held-out losses of one batch, ``(B, 3, H, W)``."""
+        values = self.measure(batch).values()
+        named = {f"val/{name}": value for name, value in values.items()}
+        self.log_dict(named, batch_size=len(batch), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """Adam, warmed up and then lowered along a cosine, step by step."""
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.optim.lr)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule(self.optim, self.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def schedule(optim: OptimSettings, steps: int) -> Callable[[int], float]:
+    """The learning rate of a step, in parts of ``optim.lr``: a linear warm-up, then half a cosine."""
+    floor = optim.lr_final / optim.lr
+
+    def factor(step: int) -> float:
+        rise = min(1.0, (step + 1) / (optim.warmup + 1))
+        decay = floor + (1 - floor) * (1 + math.cos(math.pi * min(1.0, step / steps))) / 2
+        return rise * decay
+
+    return factor
+
+
+class ResumableLoader(DataLoader[Tensor]):
+    """A loader that begins at any step by itself, so Lightning has nothing to store or to wind forward."""
+
+    total = 0
+
+    def __len__(self) -> int:
+        """Batches of the whole run, the ones before the beginning included."""
+        return self.total
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the step says all."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
+
+
+class PhotoData(pl.LightningDataModule):
+    """Batches of photos whose order and crops depend on the seed and the step alone.
+
+    Args:
+        photos: from ``fastnst.data.prepare``.
+        settings: batch size and workers.
+        steps: of the whole run.
+        seed: of order, crops and flips.
+    """
+
+    def __init__(self, photos: Photos, settings: DataSettings, *, steps: int, seed: int) -> None:
+        super().__init__()
+        self.photos = photos
+        self.settings = settings
+        self.steps = steps
+        self.seed = seed
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Training batches from the step the trainer is at, ``(B, 3, size, size)``."""
+        trainer = self.trainer
+        start, world, rank = (
+            (trainer.global_step, trainer.world_size, trainer.global_rank) if trainer else (0, 1, 0)
+        )
+        batch = self.settings.batch_size
+        sampler = PositionSampler(
+            len(self.photos.train),
+            seed=self.seed,
+            start=start * batch * world,
+            stop=self.steps * batch * world,
+            rank=rank,
+            world_size=world,
+        )
+        loader = ResumableLoader(self.photos.train, batch_size=batch, sampler=sampler, **self._workers())
+        loader.total = self.steps
+        return loader
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        """Held-out batches, ``(B, 3, size, size)``."""
+        return DataLoader(self.photos.held_out, batch_size=self.settings.batch_size)
+
+    def _workers(self) -> dict[str, Any]:
+        workers = self.settings.workers
+        return {
+            "num_workers": workers,
+            "persistent_workers": workers > 0,
+            "pin_memory": torch.cuda.is_available(),
+        }

@@ -1,0 +1,233 @@
+"""A training run, from settings to a style file: what it shows, saves and survives."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from fastnst import data, devices, losses, networks, paintings, style_file, vgg_weights
+from fastnst.config import TrainSettings
+from fastnst.errors import ConfigError, DataError
+from fastnst.interrupts import postponed
+from fastnst.progress import Progress, Report
+from fastnst.report import sheet
+from fastnst.style_record import style_record
+from fastnst.training import PhotoData, StyleTraining
+from fastnst.vgg import choose_dtype, has_bfloat16
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT = "last.ckpt"
+SHEET_PHOTOS = 4
+
+
+class Stopped(KeyboardInterrupt):
+    """The run was asked to stop, has saved its state and says how to go on.
+
+    Args:
+        number: of the signal.
+        message: for the user.
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.status = 128 + number
+
+
+def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = None) -> Path:
+    """Train a style and write its file.
+
+    Args:
+        settings: everything that shapes the result.
+        run_dir: takes losses, checkpoints and contact sheets.
+        report: is told of each step.
+
+    Returns:
+        The style file.
+
+    Raises:
+        FastNSTError: a setting, the painting, the photos or the weights cannot be used, or training failed.
+        Stopped: Ctrl-C or SIGTERM; the state is saved.
+    """
+    painting = paintings.load(settings.painting)
+    out = Path(settings.out or f"styles/{painting.name}{style_file.SUFFIX}")
+    if out.suffix != style_file.SUFFIX:
+        raise ConfigError(f"out={out}: the name of a style file ends in {style_file.SUFFIX}")
+    checkpoint = None if settings.resume is None else _checkpoint_of(settings.resume)
+    steps = int(settings.trainer["max_steps"])
+    accelerator = str(settings.trainer.get("accelerator", "auto"))
+    device = devices.choose("auto").type if accelerator in ("auto", "gpu") else accelerator
+
+    torch.manual_seed(settings.seed)
+    network = _first_network(settings)
+    weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
+    dtype = choose_dtype(settings.vgg.precision, device)
+    loss = losses.build(settings.loss, weights, strength=settings.painting.strength, dtype=dtype)
+    style = loss.style_target(torch.from_numpy(painting.rgb)[None])
+    photos = data.prepare(settings.data, seed=settings.seed, report=report)
+    if not len(photos.held_out):
+        raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
+
+    module = StyleTraining(network, loss, style, optim=settings.optim, steps=steps)
+    photo_data = PhotoData(photos, settings.data, steps=steps, seed=settings.seed)
+    watch = Watch(run_dir, photos.held_out, every=settings.sample_every, report=report)
+    keep = ModelCheckpoint(
+        run_dir,
+        filename=Path(CHECKPOINT).stem,
+        every_n_train_steps=settings.checkpoint_every,
+        enable_version_counter=False,
+    )
+    trainer = _trainer(settings, run_dir, device, [watch, keep])
+    with _quiet(), postponed("step") as watch.signals:
+        trainer.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
+        trainer.save_checkpoint(run_dir / CHECKPOINT)
+        if watch.signals:
+            raise Stopped(
+                watch.signals[0],
+                f"stopped at step {trainer.global_step} of {steps}, nothing is lost: "
+                f"the same command with resume={run_dir} goes on from there",
+            )
+        held_out = trainer.validate(module, photo_data, verbose=False)[0]
+    record = style_record(
+        settings,
+        painting=painting,
+        vgg_sha256=weights.sha256,
+        photos=photos.record(),
+        steps=trainer.global_step,
+        precision=str(trainer.precision),
+        held_out={name.removeprefix("val/"): value for name, value in held_out.items()},
+        network=network.float().cpu().eval(),
+    )
+    state = {
+        name: tensor.detach().cpu().contiguous().numpy() for name, tensor in network.state_dict().items()
+    }
+    if trainer.is_global_zero:
+        style_file.write(out, state, record)
+    return out
+
+
+class Watch(pl.Callback):
+    """Reports every step, paints contact sheets of held-out photos, and stops between two steps on a signal.
+
+    Args:
+        run_dir: takes ``samples/000250.png`` and so on.
+        photos: whose first few are painted.
+        every: steps between sheets.
+        report: is told of each step.
+    """
+
+    def __init__(
+        self, run_dir: Path, photos: data.HeldOutDataset, *, every: int, report: Report | None
+    ) -> None:
+        self.folder = run_dir / "samples"
+        self.photos = [photos[index] for index in range(min(SHEET_PHOTOS, len(photos)))]
+        self.every = every
+        self.report = report
+        self.signals: list[int] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """After a step."""
+        step = trainer.global_step
+        assert isinstance(module, StyleTraining)
+        if self.report is not None and trainer.is_global_zero:
+            self.report(Progress("training", step, module.steps, note=f"loss {module.usual:.3f}"))
+        if step % self.every == 0 and trainer.is_global_zero:
+            self.paint(module, step)
+        if self.signals:
+            trainer.should_stop = True
+
+    def paint(self, module: StyleTraining, step: int) -> None:
+        """Write the contact sheet of one step: photos above, pictures below."""
+        photos = torch.stack(self.photos).to(module.device)
+        with torch.no_grad():
+            pictures = torch.cat([module.network(photo[None]) for photo in photos]).float().cpu()
+        rows = [[photo.numpy() for photo in self.photos], [picture.numpy() for picture in pictures]]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sheet(rows).save(self.folder / f"{step:06}.png")
+
+
+def _first_network(settings: TrainSettings) -> networks.StyleNetwork:
+    """The network as training begins: fresh, or with a style's weights."""
+    network = networks.build(settings.network.name, settings.network.arguments)
+    if settings.init != "scratch":
+        style = style_file.read(style_file.find(settings.init))
+        chosen = {"name": settings.network.name, "arguments": settings.network.arguments}
+        if style.record["network"] != chosen:
+            raise ConfigError(
+                f"init={settings.init} is a {style.record['network']}, and what is trained is a {chosen}"
+            )
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in style.weights().items()})
+    return network
+
+
+def _checkpoint_of(resume: str) -> Path:
+    """The checkpoint that ``resume=`` names, itself or by its run folder."""
+    path = Path(resume)
+    path = path / CHECKPOINT if path.is_dir() else path
+    if not path.is_file():
+        raise ConfigError(f"resume={resume}: there is no checkpoint {path}")
+    try:
+        torch.load(path, map_location="meta", weights_only=True)
+    except Exception as err:  # a damaged or foreign file raises a dozen kinds
+        raise ConfigError(f"resume={resume}: {path} is not a checkpoint that fastnst wrote") from err
+    return path
+
+
+def _trainer(settings: TrainSettings, run_dir: Path, device: str, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's Trainer with the settings as they stand.
+
+    Raises:
+        ConfigError: it does not take them.
+    """
+    chosen = dict(settings.trainer)
+    if chosen.get("precision") == "auto":
+        chosen["precision"] = "bf16-mixed" if has_bfloat16(device) else "32-true"
+    log: Logger = CSVLogger(run_dir, name="", version="", flush_logs_every_n_steps=1)
+    if settings.logger == "tensorboard":
+        try:
+            log = TensorBoardLogger(run_dir, name="", version="")
+        except ModuleNotFoundError as err:
+            raise ConfigError("logger=tensorboard needs: pip install 'fastnst[tensorboard]'") from err
+    try:
+        with _quiet():
+            return pl.Trainer(
+                **chosen,
+                max_epochs=-1,
+                check_val_every_n_epoch=None,
+                num_sanity_val_steps=0,
+                logger=log,
+                callbacks=callbacks,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                use_distributed_sampler=False,
+                default_root_dir=run_dir,
+            )
+    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as err:
+        raise ConfigError(f"trainer: {str(err).splitlines()[0]}") from err
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning without its advice on workers, devices and loggers, which fastnst chooses or reports."""
+    talkers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning", "lightning_fabric")]
+    levels = [talker.level for talker in talkers]
+    for talker in talkers:
+        talker.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning.*")
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            yield
+    finally:
+        for talker, level in zip(talkers, levels, strict=True):
+            talker.setLevel(level)

@@ -1,0 +1,83 @@
+import pytest
+import torch
+
+from fastnst.config import OptimSettings
+from fastnst.errors import TrainingError
+from fastnst.losses import PerceptualLoss
+from fastnst.networks import Johnson
+from fastnst.training import StyleTraining, schedule
+from fastnst.vgg import VGG19Features
+
+OPTIM = OptimSettings(lr=1e-2, lr_final=1e-4, warmup=4)
+
+
+@pytest.fixture
+def module(tiny_weights, photo):
+    torch.manual_seed(0)
+    loss = PerceptualLoss(
+        VGG19Features(tiny_weights, ["relu1_1", "relu2_2"]),
+        content_layers={"relu2_2": 1.0},
+        style_layers={"relu1_1": 1.0},
+        content_weight=1.0,
+        style_weight=10.0,
+        tv_weight=0.1,
+    )
+    style = loss.style_target(photo.flip(-1).sqrt())
+    module = StyleTraining(Johnson(width=2, blocks=1), loss, style, optim=OPTIM, steps=100)
+    module.log_dict = lambda *args, **kwargs: None
+    return module
+
+
+def test_schedule_warms_up_and_falls_along_a_cosine():
+    factor = schedule(OPTIM, 100)
+    assert factor(0) == pytest.approx(1 / 5)
+    assert factor(1) == pytest.approx(2 / 5, rel=0.01)
+    assert factor(50) == pytest.approx((1 + 0.01) / 2)
+    assert factor(100) == factor(1000) == pytest.approx(0.01)
+
+
+def test_the_schedule_moves_step_by_step(module):
+    config = module.configure_optimizers()
+    assert config["lr_scheduler"]["interval"] == "step"
+    assert config["optimizer"].param_groups[0]["lr"] == pytest.approx(1e-2 / 5)
+
+
+def test_only_the_network_is_trained_and_saved(module):
+    trained = {
+        id(p) for group in module.configure_optimizers()["optimizer"].param_groups for p in group["params"]
+    }
+    assert trained == {id(p) for p in module.network.parameters()}
+    assert all(name.startswith("network.") for name in module.state_dict())
+
+
+def test_the_loss_is_that_of_the_networks_pictures(module, photo):
+    style = module.loss.style_target(photo.flip(-1).sqrt())
+    wanted = module.loss(module.network(photo), module.loss.content_target(photo), style)
+    assert module.training_step(photo, 0).item() == wanted.total.item()
+
+
+def test_a_step_of_adam_lowers_the_loss(module, photo):
+    optimizer = module.configure_optimizers()["optimizer"]
+    first = last = module.training_step(photo, 0)
+    for _ in range(10):
+        optimizer.zero_grad()
+        last.backward()
+        optimizer.step()
+        last = module.training_step(photo, 0)
+    assert last < first
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_with_advice(module, photo, bad):
+    with torch.no_grad():
+        next(module.network.parameters()).fill_(bad)
+    with pytest.raises(TrainingError, match=r"the loss became nan at step 0\. Try a lower optim\.lr"):
+        module.training_step(photo, 0)
+
+
+def test_an_explosion_stops_with_advice(module, monkeypatch):
+    monkeypatch.setattr(StyleTraining, "global_step", 50)
+    module.usual = 1.0
+    module._guard(5.0)
+    with pytest.raises(TrainingError, match=r"the loss exploded at step 50: 100, after 1\.078\. Try a lower"):
+        module._guard(100.0)

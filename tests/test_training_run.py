@@ -1,0 +1,156 @@
+"""Whole runs through the command line: photos from scikit-image, a tiny network, the real VGG-19."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from fastnst import cli, config, style_file, training_run
+from fastnst.config import TrainSettings
+from fastnst.errors import ConfigError, DataError, TrainingError
+from fastnst.networks import build
+from fastnst.training_run import Stopped, train
+
+TINY = [
+    *("painting=brushstrokes", "painting.size=64", "data=samples", "data.size=32", "data.batch_size=2"),
+    *("data.workers=0", "network.arguments={width: 2, blocks: 1}", "vgg.precision=float32"),
+    *("trainer.log_every_n_steps=1", "trainer.val_check_interval=1000", "trainer.precision=32-true"),
+    *("trainer.accelerator=cpu", "loss=johnson"),
+]
+
+
+def settings(*overrides):
+    return config.typed(TrainSettings, config.load("train", [*TINY, *overrides]))
+
+
+def losses(run_dir: Path) -> dict[int, str]:
+    with (run_dir / "metrics.csv").open() as file:
+        return {int(row["step"]): row["train/total"] for row in csv.DictReader(file) if row["train/total"]}
+
+
+def test_a_run_ends_in_a_style_that_says_how_it_was_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    argv = [*TINY, "trainer.max_steps=4", "sample_every=2", "out=made/mine.safetensors", "hydra.run.dir=run"]
+    assert cli.main(["train", *argv]) == 0
+    assert capsys.readouterr().out == "made/mine.safetensors\n"
+    style = style_file.read(tmp_path / "made/mine.safetensors")
+    record = style.record
+    assert (record["name"], record["steps"], record["licence"]) == ("brushstrokes", 4, "MIT")
+    assert record["network"] == {"name": "johnson", "arguments": {"width": 2, "blocks": 1}}
+    held_out = record["held_out"]
+    assert held_out["total"] == pytest.approx(
+        held_out["content"] + held_out["style"] + held_out["tv"], rel=1e-4
+    )
+    assert str(tmp_path) not in str(record)
+    network = build(**record["network"])
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in style.weights().items()})
+    assert sorted(path.name for path in (tmp_path / "run/samples").iterdir()) == ["000002.png", "000004.png"]
+    assert sorted(losses(tmp_path / "run")) == [0, 1, 2, 3]
+
+    assert cli.main(["stylise", "sample:chelsea", "--style", "made/mine.safetensors", "-o", "out.jpg"]) == 0
+    assert cli.main(["info", "made/mine.safetensors"]) == 0
+    assert "brushstrokes" in capsys.readouterr().out
+
+
+def test_a_checkpoint_holds_the_network_alone(tmp_path):
+    train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    checkpoint = torch.load(tmp_path / "run/last.ckpt", weights_only=True)
+    assert all(name.startswith("network.") for name in checkpoint["state_dict"])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_killed_and_resumed_is_the_same_to_the_last_digit(tmp_path):
+    argv = [*TINY, "trainer.max_steps=40", "checkpoint_every=20", "out=a.safetensors"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "fastnst", "train"]
+
+    def run(*more):
+        subprocess.run(
+            [*command, *argv, *more], cwd=tmp_path, env=environment, check=True, capture_output=True
+        )
+
+    run("hydra.run.dir=whole")
+    broken = subprocess.Popen(
+        [*command, *argv, "hydra.run.dir=broken"], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "broken/last.ckpt").exists() and time.monotonic() < deadline:
+            time.sleep(0.002)
+    finally:
+        broken.send_signal(signal.SIGKILL)
+        broken.wait()
+    run("hydra.run.dir=resumed", "resume=broken")
+    whole, resumed = losses(tmp_path / "whole"), losses(tmp_path / "resumed")
+    assert sorted(whole) == list(range(40))
+    assert sorted(resumed) == list(range(20, 40))
+    assert resumed == {step: whole[step] for step in resumed}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
+    def stop_at_3(progress):
+        if progress.task == "training" and progress.done == 3:
+            os.kill(os.getpid(), number)
+
+    chosen = settings("trainer.max_steps=6", f"out={tmp_path}/a.safetensors")
+    with pytest.raises(Stopped, match=r"stopped at step 3 of 6.*resume=.*run goes on") as caught:
+        train(chosen, tmp_path / "run", report=stop_at_3)
+    assert caught.value.status == 128 + number
+    assert not (tmp_path / "a.safetensors").exists()
+    assert "Watch" not in str(signal.getsignal(number))
+    chosen.resume = str(tmp_path / "run")
+    train(chosen, tmp_path / "again")
+    assert sorted(losses(tmp_path / "again")) == [3, 4, 5]
+
+
+def test_nan_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
+    measure = training_run.StyleTraining.training_step
+
+    def break_at_3(module, batch, batch_idx):
+        if module.global_step == 3:
+            batch = batch * float("nan")
+        return measure(module, batch, batch_idx)
+
+    monkeypatch.setattr(training_run.StyleTraining, "training_step", break_at_3)
+    chosen = settings("trainer.max_steps=6", "checkpoint_every=2", f"out={tmp_path}/a.safetensors")
+    with pytest.raises(TrainingError, match="the loss became nan at step 3"):
+        train(chosen, tmp_path / "run")
+    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["global_step"] == 2
+    assert not (tmp_path / "a.safetensors").exists()
+
+
+def test_training_starts_from_a_style(tmp_path):
+    first = train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    network = training_run._first_network(settings(f"init={first}"))
+    for name, value in style_file.read(first).weights().items():
+        assert torch.equal(network.state_dict()[name], torch.from_numpy(value))
+    with pytest.raises(ConfigError, match=r"init=.*is a .*'width': 2"):
+        training_run._first_network(settings(f"init={first}", "network.arguments.width=4"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        (["out=style.pth"], ConfigError, "out=style.pth: the name of a style file ends in .safetensors"),
+        (["resume=nowhere"], ConfigError, "resume=nowhere: there is no checkpoint nowhere"),
+        (["resume=README.md"], ConfigError, "README.md is not a checkpoint that fastnst wrote"),
+        (["painting.image=none.jpg"], Exception, "none.jpg"),
+        (["+trainer.colour=red"], ConfigError, "trainer: .*colour"),
+        (["trainer.precision=17"], ConfigError, "trainer: .*17"),
+        (["data=folder", "data.path=empty"], DataError, "empty"),
+        (["network.arguments.width=0"], ConfigError, "width of the johnson network"),
+    ],
+)
+def test_a_mistake_is_told_before_the_first_step(tmp_path, overrides, error, message, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "README.md").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        train(settings("trainer.max_steps=1", *overrides), tmp_path / "run")
