@@ -1,0 +1,60 @@
+"""``fastnst gatys``: one picture, optimised itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fastnst.cli import SettingsCommand, printable, say
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+TEXT = """
+Usage: fastnst gatys content=PHOTO [painting=NAME | painting.image=FILE] [out=FILE] [SETTING=VALUE ...]
+
+Repaint one photo by optimising its pixels: the method of Gatys, Ecker and Bethge, in minutes, on the losses
+that networks are trained on.
+
+  fastnst gatys content=photo.jpg painting=starry_night out=picture.png
+  fastnst gatys content=sample:chelsea painting=brushstrokes size=256 steps=100   nothing else needed
+  fastnst gatys content=photo.jpg painting.image=mine.jpg preset=quaglia
+  fastnst gatys -m content=photo.jpg painting=starry_night,the_scream 'out=${painting.name}.png'
+
+Settings people learn by heart, with --cfg job to see them all:
+  content (a file or sample:NAME), painting, painting.image, painting.size (px: smaller gives coarser strokes)
+  size (px, longer side of the picture), steps (evaluations of the loss), optimizer (lbfgs, adam), lr (adam's)
+  init (content, noise, style or a picture's file), seed, snapshot_every, device (auto, cpu, cuda, mps), out
+  preset (default, gatys2016, quaglia, nedeljkovic), loss (gatys, fastnst, johnson, ...), loss.style_weight
+
+Beside OUT go its .trace.json and .trace.png: the loss of every evaluation. Ctrl-C keeps the best so far.
+"""
+
+
+def run(argv: list[str]) -> None:
+    """Optimise one picture with ``key=value`` settings."""
+    from fastnst import config
+
+    def job(cfg: "DictConfig", run_dir: Path) -> None:
+        settings = config.typed(config.GatysSettings, cfg)
+
+        from fastnst.cli.bar import terminal_bar
+        from fastnst.gatys_run import run
+
+        with terminal_bar() as report:
+            outcome = run(settings, report=report)
+        result = outcome.result
+        say(click.format_filename(outcome.picture), to_stdout=True)
+        first, best = result.trace[0]["total"], result.best["total"]
+        say(
+            f"loss {first:.4g} to {best:.4g} ({best / first:.1%}) in {result.evaluations} evaluations, "
+            f"{result.seconds:.0f} s; {printable(str(outcome.plot))} shows it"
+        )
+        if outcome.signal is not None:
+            say(f"fastnst: stopped; {printable(str(outcome.picture))} is the best so far")
+            raise SystemExit(128 + outcome.signal)
+
+    config.application("gatys", job, argv)
+
+
+command = SettingsCommand("gatys", TEXT, run)

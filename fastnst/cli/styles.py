@@ -1,0 +1,92 @@
+"""``fastnst styles`` and ``fastnst info``."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fastnst import style_file
+from fastnst.cli import printable, say
+from fastnst.errors import StyleFileError
+from fastnst.style_file import Style
+
+
+@click.command("styles", epilog="Example: fastnst styles --json")
+@click.option("--json", "as_json", is_flag=True, help="Print their whole records as a JSON list.")
+def styles(as_json: bool) -> None:
+    """List the installed styles: name, painting, network and size of the file."""
+    paths = style_file.installed().values()
+    found = [style for path in paths if (style := _readable(path)) is not None]
+    failed = len(found) < len(paths)
+    if as_json:
+        click.echo(json.dumps([_described(style) for style in found], indent=2))
+    elif found:
+        rows = [("NAME", "PAINTING", "NETWORK", "SIZE"), *[_row(style) for style in found]]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    elif not failed:
+        say("fastnst: no style is installed; train one: fastnst train painting.image=mine.jpg")
+    if failed:
+        click.get_current_context().exit(1)
+
+
+@click.command("info", no_args_is_help=True, epilog="Example: fastnst info starry_night")
+@click.argument("style", metavar="STYLE")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
+def info(style: str, as_json: bool) -> None:
+    """Show what a style file says of itself: painting, network, settings, losses.
+
+    STYLE is an installed style's name or a file.
+    """
+    described = _described(style_file.read(style_file.find(style)))
+    if as_json:
+        click.echo(json.dumps(described, indent=2))
+        return
+    if "thumbnail" in described:
+        described["thumbnail"] = "yes (see --json)"
+    rows = list(_lines(described))
+    width = max(len(key) for key, _ in rows)
+    for key, value in rows:
+        click.echo(f"{key.ljust(width)}  {value}".rstrip())
+
+
+def _readable(path: Path) -> Style | None:
+    """The style in a file, or None when it cannot be read, which is said."""
+    try:
+        return style_file.read(path)
+    except StyleFileError as err:
+        say(printable(f"fastnst: {err}"))
+        return None
+
+
+def _row(style: Style) -> tuple[str, str, str, str]:
+    """A style's line in the list."""
+    record = style.record
+    by = [str(record[key]) for key in ("title", "artist", "year") if key in record]
+    cells = (style.path.stem, ", ".join(by), record["network"]["name"], f"{style.size / 1000:.0f} kB")
+    name, painting, network, size = (printable(cell).replace("\n", " ") for cell in cells)
+    return name, painting, network, size
+
+
+def _described(style: Style) -> dict[str, Any]:
+    """A style's record, after what the file itself tells."""
+    return {
+        "path": click.format_filename(style.path),
+        "bytes": style.size,
+        "parameters": style.parameters,
+        **style.record,
+    }
+
+
+def _lines(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested values as dotted keys and text, fit for a terminal."""
+    for key, value in values.items():
+        name = printable(f"{prefix}{key}").replace("\n", " ")
+        if isinstance(value, dict):
+            yield from _lines(value, f"{name}.")
+        else:
+            text = f"{value:.5g}" if isinstance(value, float) else str(value)
+            yield name, printable(text).replace("\n", " ")

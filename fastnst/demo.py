@@ -1,0 +1,139 @@
+"""The whole of fastnst in a few minutes, on what comes with it: nothing is downloaded, nothing is asked.
+
+A network is trained for the embedded painting and repaints a photo; beside it stand Gatys' optimiser on the
+same loss and the shipped Starry Night.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fastnst import (
+    config,
+    files,
+    gatys_run,
+    images,
+    losses,
+    paintings,
+    samples,
+    style_file,
+    vgg_weights,
+)
+from fastnst.config import GatysSettings, TrainSettings
+from fastnst.engines import open_engine
+from fastnst.progress import Report
+from fastnst.report import sheet
+from fastnst.training_run import train
+from fastnst.vgg import choose_dtype
+
+PHOTO = "astronaut"
+PAINTING = "brushstrokes"
+SHIPPED = "starry_night"
+
+
+@dataclass(frozen=True)
+class Length:
+    """How much the demo does.
+
+    Args:
+        steps: of training.
+        crop: px, side of the photos that it trains on.
+        evaluations: of the loss, by Gatys' optimiser.
+        size: px, longer side of the photo and the painting.
+    """
+
+    steps: int
+    crop: int
+    evaluations: int
+    size: int
+
+
+FULL = Length(steps=400, crop=128, evaluations=80, size=384)
+SHORT = Length(steps=20, crop=64, evaluations=5, size=128)
+
+
+def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None) -> Path:
+    """Train, stylise, optimise and compare; every file goes to ``folder``.
+
+    Args:
+        folder: takes overview.png, the pictures, the style file, and the losses of the run.
+        length: ``FULL``, or ``SHORT`` to see that all works.
+        progress: is told of every step.
+
+    Returns:
+        The overview: photo, painting and results, with losses and times.
+
+    Raises:
+        FastNSTError: a file cannot be written, or a part of the installation is missing.
+    """
+    shared = [f"painting={PAINTING}", f"painting.size={length.size}", "loss=fastnst"]
+    training = [
+        *("data=samples", f"data.size={length.crop}", "data.workers=0", f"trainer.max_steps={length.steps}"),
+        *(f"trainer.val_check_interval={length.steps}", f"sample_every={max(1, length.steps // 4)}"),
+        f"out={folder / PAINTING}{style_file.SUFFIX}",
+    ]
+    optimiser = [
+        *(f"content=sample:{PHOTO}", f"size={length.size}", f"steps={length.evaluations}"),
+        f"out={folder / 'gatys.png'}",
+    ]
+    train_settings = config.typed(TrainSettings, config.load("train", [*shared, *training]))
+    gatys_settings = config.typed(GatysSettings, config.load("gatys", [*shared, *optimiser]))
+    shipped_style = style_file.find(SHIPPED)
+    photo = images.read(samples.photo(PHOTO), size=length.size).rgb
+    painting = paintings.load(train_settings.painting)
+    images.write(folder / "photo.jpg", photo)
+    images.write(folder / "painting.jpg", painting.rgb)
+
+    start = perf_counter()
+    style = train(train_settings, folder / "training", report=progress)
+    minutes = (perf_counter() - start) / 60
+    fast, fast_ms = _stylise(style, photo, folder / f"{PAINTING}.jpg")
+    shipped, shipped_ms = _stylise(shipped_style, photo, folder / f"{SHIPPED}.jpg")
+    slow = gatys_run.run(gatys_settings, report=progress).result
+
+    before, after = (_loss(train_settings, photo, painting.rgb, picture) for picture in (photo, fast))
+    captions = [
+        f"The photo\nloss {before:.2f}",
+        f"{painting.title}\npainted by code, comes with fastnst",
+        f"A network trained here\n{length.steps} steps, {minutes:.1f} minutes\n"
+        f"loss {after:.2f}, {fast_ms:.0f} ms",
+        f"Gatys et al. on the same loss\n{slow.evaluations} evaluations\n"
+        f"loss {slow.best['total']:.2f}, {slow.seconds:.0f} s",
+        f"The shipped Starry Night\n{shipped_ms:.0f} ms",
+    ]
+    pictures = [photo, painting.rgb, fast, slow.picture[0].numpy(force=True), shipped]
+    overview = sheet([pictures], captions=[captions], height=320)
+    with files.atomic(folder / "overview.png") as partial:
+        overview.save(partial)
+    return folder / "overview.png"
+
+
+def _stylise(style: Path, photo: NDArray[np.float32], out: Path) -> tuple[NDArray[np.float32], float]:
+    """A style's picture of ``photo``, (3, H, W), written to ``out``, and the ms that a second pass took."""
+    engine = open_engine(style_file.read(style))
+    engine.stylise(photo[None])
+    start = perf_counter()
+    picture = engine.stylise(photo[None])[0]
+    ms = 1000 * (perf_counter() - start)
+    images.write(out, picture)
+    return picture, ms
+
+
+def _loss(
+    settings: TrainSettings,
+    photo: NDArray[np.float32],
+    painting: NDArray[np.float32],
+    picture: NDArray[np.float32],
+) -> float:
+    """The total loss of ``picture`` as training and Gatys' optimiser compute it."""
+    weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
+    dtype = choose_dtype(settings.vgg.precision, "cpu")
+    loss = losses.build(settings.loss, weights, strength=settings.painting.strength, dtype=dtype)
+    content = loss.content_target(torch.from_numpy(photo)[None])
+    style = loss.style_target(torch.from_numpy(painting)[None])
+    with torch.no_grad():
+        return float(loss(torch.from_numpy(picture)[None], content, style).total)
