@@ -1,15 +1,16 @@
-"""From conf/*.yaml and ``key=value`` overrides to typed settings. Nothing else in fastnst knows Hydra."""
+"""From conf/*.yaml and ``key=value`` overrides to typed settings."""
 
 from __future__ import annotations
 
+import math
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from fastnst.errors import ConfigError, FastNSTError
+from fastnst.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,7 +41,9 @@ class PaintingSettings:
 
     def __post_init__(self) -> None:
         _require(self.size >= 32, f"painting.size must be at least 32 px, not {self.size}")
-        _require(self.strength > 0, f"painting.strength must be above 0, not {self.strength}")
+        _require(
+            0 < self.strength < math.inf, f"painting.strength must be above 0 and finite, not {self.strength}"
+        )
 
 
 @dataclass
@@ -100,8 +103,10 @@ class DataSettings:
             f"data.source must be hub, folder or samples, not {self.source!r}",
         )
         _require(self.size >= 32, f"data.size must be at least 32 px, not {self.size}")
-        _require(self.batch_size >= 1, f"data.batch_size must be at least 1, not {self.batch_size}")
-        _require(self.workers >= 0, f"data.workers must be 0 or more, not {self.workers}")
+        _require(
+            1 <= self.batch_size <= 4096, f"data.batch_size must be from 1 to 4096, not {self.batch_size}"
+        )
+        _require(0 <= self.workers <= 256, f"data.workers must be from 0 to 256, not {self.workers}")
         _require(0 < self.scale <= 1, f"data.scale must be above 0 and at most 1, not {self.scale}")
         _require(self.val_limit >= 1, f"data.val_limit must be at least 1, not {self.val_limit}")
         _require(
@@ -118,7 +123,7 @@ class OptimSettings:
     warmup: int
 
     def __post_init__(self) -> None:
-        _require(self.lr > 0, f"optim.lr must be above 0, not {self.lr}")
+        _require(0 < self.lr < math.inf, f"optim.lr must be above 0 and finite, not {self.lr}")
         _require(
             0 <= self.lr_final <= self.lr,
             f"optim.lr_final must be between 0 and optim.lr ({self.lr}), not {self.lr_final}",
@@ -149,14 +154,19 @@ class TrainSettings:
         _require(
             self.logger in ("csv", "tensorboard"), f"logger must be csv or tensorboard, not {self.logger!r}"
         )
-        _require(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
+        _require(0 <= self.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {self.seed}")
         for name in ("sample_every", "checkpoint_every"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be at least 1 step, not {value}")
         steps = self.trainer.get("max_steps")
         _require(
-            isinstance(steps, int) and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}"
+            type(steps) is int and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}"
         )
+        for name in ("val_check_interval", "accumulate_grad_batches"):
+            value = self.trainer.get(name, 1)
+            whole = type(value) is int and value >= 1
+            time = name == "val_check_interval" and isinstance(value, str)  # Lightning reads it
+            _require(whole or time, f"trainer.{name} must be a number from 1, not {value!r}")
 
 
 @dataclass
@@ -172,6 +182,7 @@ class GatysSettings:
     optimizer: str
     steps: int
     lr: float
+    betas: list[float]
     history: int
     device: str
     snapshot_every: int | None
@@ -184,9 +195,13 @@ class GatysSettings:
         )
         _require(self.size >= 32, f"size must be at least 32 px, not {self.size}")
         _require(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
-        _require(self.lr > 0, f"lr must be above 0, not {self.lr}")
+        _require(0 < self.lr < math.inf, f"lr must be above 0 and finite, not {self.lr}")
+        _require(
+            len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
+            f"betas must be two numbers from 0 to below 1, not {self.betas}",
+        )
         _require(self.history >= 1, f"history must be at least 1, not {self.history}")
-        _require(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
+        _require(0 <= self.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {self.seed}")
         every = self.snapshot_every
         _require(every is None or every >= 1, f"snapshot_every must be at least 1 or null, not {every}")
 
@@ -215,14 +230,25 @@ def load(name: str, overrides: Sequence[str] = ()) -> DictConfig:
         ConfigError: an override names nothing.
     """
     from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
+    with mistakes_in_one_line(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose(name, overrides=[quoted(override) for override in overrides])
+
+
+def quoted(override: str) -> str:
+    """An override as it stands, or with its value in quotes if Hydra could not read it: ``out=Größe.png``."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, equals, value = override.partition("=")
+    if override.startswith("-") or not equals:
+        return override
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return compose(name, overrides=list(overrides))
-    except (HydraException, OmegaConfBaseException) as err:
-        raise ConfigError(_one_line(err)) from err
+        OverridesParser.create().parse_override(override)
+    except HydraException:
+        value = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
+        return f"{key}='{value}'"
+    return override
 
 
 def typed(schema: type[T], cfg: DictConfig) -> T:
@@ -232,11 +258,20 @@ def typed(schema: type[T], cfg: DictConfig) -> T:
         ConfigError: a key is unknown, a type wrong or a value impossible.
     """
     from omegaconf import OmegaConf
+
+    with mistakes_in_one_line():
+        return cast("T", OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), cfg)))
+
+
+@contextmanager
+def mistakes_in_one_line() -> Iterator[None]:
+    """Inside the block, what Hydra and OmegaConf raise becomes a ConfigError."""
+    from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return cast("T", OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), cfg)))
-    except OmegaConfBaseException as err:
+        yield
+    except (HydraException, OmegaConfBaseException) as err:
         raise ConfigError(_one_line(err)) from err
 
 
@@ -248,42 +283,12 @@ def _one_line(err: Exception) -> str:
         name = key or found[1]
         hint = f"+{name}=WEIGHT adds it" if "_layers." in name else "--cfg job lists those there are"
         return f"there is no setting {name!r}; {hint}"
-    if found := re.search(r"Could not find '(\w+)/(.*)'", first):
+    if (found := re.search(r"Could not find '(\w+)/(.*)'", first)) and choices(found[1]):
         return f"there is no {found[1]} {found[2]!r}; there are {', '.join(choices(found[1]))}"
+    if found := re.search(r"missing mandatory value: (\w+)", first):
+        return f"{key or found[1]} is missing: {key or found[1]}=VALUE"
+    if found := re.match(r"Ambiguous value for argument '(\S*?)=(.*)'", first):
+        return f"{found[1]} has several values: a list is {found[1]}=[{found[2]}], a sweep over them needs -m"
     if first.startswith("Error parsing override") and rest:
         return f"{first}: {rest[0]}"
     return f"{key}: {first}" if key and key not in first else first
-
-
-def application(name: str, job: Callable[[DictConfig, Path], None], argv: Sequence[str]) -> None:
-    """Run ``job`` as a Hydra application on ``conf/<name>.yaml``, with sweeps and ``--cfg job``.
-
-    The job gets the settings and its run folder, made by Hydra; the working directory stays the user's.
-
-    Raises:
-        FastNSTError: an override names nothing, or the job raised one.
-    """
-    import hydra
-    from hydra.core.hydra_config import HydraConfig
-
-    raised: list[BaseException] = []
-
-    def safely(cfg: DictConfig) -> None:
-        try:
-            job(cfg, Path(HydraConfig.get().runtime.output_dir))
-        except (FastNSTError, KeyboardInterrupt, SystemExit) as err:  # Hydra would print a traceback
-            raised.append(err)
-            sys.exit(1)
-
-    if not any(argument.startswith("-") for argument in argv):
-        load(name, argv)  # a mistake is one line here; Hydra's application would print ten
-    before = sys.argv
-    sys.argv = [f"fastnst {name}", *argv]
-    try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(safely)()
-    except SystemExit:
-        if raised:
-            raise raised[0] from None
-        raise
-    finally:
-        sys.argv = before

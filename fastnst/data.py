@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from fastnst import photo_sources, photo_store, samples
+from fastnst import images, photo_sources, photo_store, samples
 from fastnst.errors import ConfigError
 from fastnst.photo_sources import FileSource, HubSource
 from fastnst.photo_store import PhotoStore, Skipped
@@ -169,13 +169,15 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
         FastNSTError: the cache folder cannot be written.
     """
     held_out_files: list[Path] = []
-    if settings.val_path is not None and settings.val_limit > 0:
+    if settings.val_path is not None:
         held_out_files = photo_sources.find([settings.val_path])
-    store = photo_store.build(_source(settings, held_out_files), size=settings.size, report=report)
+    # Large enough for the smallest crop to be reduced, not enlarged: networks should not learn from blur.
+    kept = round(settings.size / settings.scale)
+    store = photo_store.build(_source(settings, held_out_files), size=settings.size, kept=kept, report=report)
     if held_out_files:
         chosen = photo_sources.spread(held_out_files, settings.val_limit)
         source = FileSource(chosen, title=str(settings.val_path))
-        held_out_store = photo_store.build(source, size=settings.size, report=report)
+        held_out_store = photo_store.build(source, size=settings.size, kept=settings.size, report=report)
         rows, held_out_rows = store.usable, held_out_store.usable
         skipped = store.skipped + held_out_store.skipped
     else:
@@ -196,11 +198,10 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
 
 def _source(settings: DataSettings, held_out: list[Path]) -> FileSource | HubSource:
     """What ``settings`` name; of folders without the held-out files."""
-    paths = (
-        [str(path) for path in settings.path] if isinstance(settings.path, (list, tuple)) else settings.path
-    )
+    given = settings.path
+    paths = [str(path) for path in given] if isinstance(given, (list, tuple)) else given and str(given)
     if settings.source == "samples":
-        chosen = [samples.photo(name) for name in samples.PHOTOS + samples.TRAINING_PHOTOS]
+        chosen = [samples.photo(name) for name in samples.CREDITS if name != samples.SHOWN]
         return FileSource(photo_sources.spread(chosen, settings.limit), title="the embedded photos")
     if settings.source == "folder":
         if not paths:
@@ -254,7 +255,5 @@ def _photo(store: PhotoStore, row: int) -> Image.Image:
 
 def _crop(photo: Image.Image, box: tuple[float, float, float, float], *, size: int, mirror: bool) -> Tensor:
     """The square ``box`` (left, top, right, bottom; px) at ``size`` px, antialiased: (3, size, size)."""
-    pixels = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))  # (size, size, 3)
-    if mirror:
-        pixels = pixels[:, ::-1]
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).to(torch.float32).div_(255)
+    rgb = images.from_pil(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    return torch.from_numpy(np.ascontiguousarray(rgb[..., ::-1] if mirror else rgb))

@@ -27,10 +27,9 @@ from fastnst.config import GatysSettings, TrainSettings
 from fastnst.engines import open_engine
 from fastnst.progress import Report
 from fastnst.report import sheet
-from fastnst.training_run import train
+from fastnst.training_run import Stopped, train
 from fastnst.vgg import choose_dtype
 
-PHOTO = "astronaut"
 PAINTING = "brushstrokes"
 SHIPPED = "starry_night"
 
@@ -77,23 +76,29 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
         f"out={folder / PAINTING}{style_file.SUFFIX}",
     ]
     optimiser = [
-        *(f"content=sample:{PHOTO}", f"size={length.size}", f"steps={length.evaluations}"),
+        *(f"content=sample:{samples.SHOWN}", f"size={length.size}", f"steps={length.evaluations}"),
         f"out={folder / 'gatys.png'}",
     ]
     train_settings = config.typed(TrainSettings, config.load("train", [*shared, *training]))
     gatys_settings = config.typed(GatysSettings, config.load("gatys", [*shared, *optimiser]))
     shipped_style = style_file.find(SHIPPED)
-    photo = images.read(samples.photo(PHOTO), size=length.size).rgb
+    photo = images.read(samples.photo(samples.SHOWN), size=length.size).rgb
     painting = paintings.load(train_settings.painting)
     images.write(folder / "photo.jpg", photo)
     images.write(folder / "painting.jpg", painting.rgb)
 
     start = perf_counter()
-    style = train(train_settings, folder / "training", report=progress)
+    try:
+        style = train(train_settings, folder / "training", report=progress)
+    except Stopped as err:
+        raise Stopped(err.status - 128, "the demo was stopped; it starts anew the next time") from err
     minutes = (perf_counter() - start) / 60
     fast, fast_ms = _stylise(style, photo, folder / f"{PAINTING}.jpg")
     shipped, shipped_ms = _stylise(shipped_style, photo, folder / f"{SHIPPED}.jpg")
-    slow = gatys_run.run(gatys_settings, report=progress).result
+    outcome = gatys_run.run(gatys_settings, report=progress)
+    if outcome.signal is not None:
+        raise Stopped(outcome.signal, "the demo was stopped; it starts anew the next time")
+    slow = outcome.result
 
     before, after = (_loss(train_settings, photo, painting.rgb, picture) for picture in (photo, fast))
     captions = [

@@ -1,8 +1,11 @@
 """Where torch computes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
-from fastnst.errors import ConfigError
+from fastnst.errors import ConfigError, FastNSTError
 
 
 def choose(name: str) -> torch.device:
@@ -24,3 +27,19 @@ def choose(name: str) -> torch.device:
             f"there is no device {name!r} here (PyTorch {torch.__version__}); there are {', '.join(here)}"
         )
     return torch.device(name)
+
+
+@contextmanager
+def enough_memory(remedy: str) -> Iterator[None]:
+    """Inside the block, running out of memory, of the machine or of a GPU, becomes one line with a remedy.
+
+    Raises:
+        FastNSTError: it did.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as err:
+        told = ("out of memory", "allocate memory")  # as CUDA and MPS say, and the CPU
+        if not isinstance(err, MemoryError) and not any(words in str(err) for words in told):
+            raise
+        raise FastNSTError(f"not enough memory: {remedy}") from err

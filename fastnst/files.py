@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +44,25 @@ def atomic(path: str | Path) -> Iterator[Path]:
                 partial.unlink(missing_ok=True)
 
 
+def check_writable(path: str | Path) -> None:
+    """Find out, before long work, whether ``atomic`` could write there; nothing is left behind.
+
+    Raises:
+        FastNSTError: the system refuses.
+    """
+    path = Path(path)
+    try:
+        if fault := _not_writable(path):
+            raise FastNSTError(f"cannot write {path}: it is {fault}")
+        nearest = next(folder for folder in path.absolute().parents if folder.exists())
+        if not nearest.is_dir():
+            raise FastNSTError(f"cannot write {path}: {nearest} is not a folder")
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as err:
+        raise FastNSTError(f"cannot write {path}: {err.strerror or err}") from err
+
+
 def _not_writable(path: Path) -> str | None:
     """Why a rename to here would do harm: it would succeed over a read-only file, and even over /dev/null."""
     if not path.exists():
@@ -50,6 +70,11 @@ def _not_writable(path: Path) -> str | None:
     if not path.is_file():
         return "a folder" if path.is_dir() else "not a regular file"
     return None if os.access(path, os.W_OK) else "read-only"
+
+
+def typed_path(text: str) -> Path:
+    """A path as a person types it: in ``out=~/style.safetensors`` no shell puts the home folder for ``~``."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 (a Path's own fails where there is no home folder)
 
 
 def cache_dir() -> Path:

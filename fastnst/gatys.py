@@ -4,7 +4,7 @@ The slow way, and the baseline: the loss is the one that networks are trained on
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -52,6 +52,7 @@ def optimise(
     init: Tensor,
     optimizer: str,
     lr: float,
+    betas: Sequence[float] = (0.9, 0.99),
     steps: int,
     history: int,
     snapshot_every: int | None = None,
@@ -68,6 +69,7 @@ def optimise(
         init: where to start, (1, 3, H, W).
         optimizer: ``lbfgs`` or ``adam``.
         lr: Adam's, in units of the range [0, 1]; L-BFGS finds its own steps.
+        betas: Adam's. The second is below the usual 0.999, since there are few steps to average.
         steps: evaluations of the loss and its gradient. Each optimiser makes one a step.
         history: steps that L-BFGS remembers, each two pictures of memory.
         snapshot_every: evaluations between calls of ``on_snapshot``.
@@ -81,7 +83,7 @@ def optimise(
     content_target = loss.content_target(content)
     style_target = loss.style_target(style)
     picture = init.detach().clamp(0, 1).clone(memory_format=torch.contiguous_format).requires_grad_()
-    stepper = _stepper(optimizer, picture, lr=lr, history=history)
+    stepper = _stepper(optimizer, picture, lr=lr, betas=betas, history=history)
     kept, best = picture.detach().clone(), {"total": math.inf}
     trace: list[dict[str, float]] = []
     trouble, stopped, stuck = "", False, 0
@@ -111,7 +113,7 @@ def optimise(
             picture.clamp_(0, 1)  # projected onto the range of pictures: Johnson et al. (2016), section 4.1
         stuck = stuck + 1 if torch.equal(picture, before) else 0
         if stuck == 1:  # L-BFGS's memory may point uphill: a new one starts along the gradient
-            stepper = _stepper(optimizer, picture, lr=lr, history=history)
+            stepper = _stepper(optimizer, picture, lr=lr, betas=betas, history=history)
         elif stuck > 1:
             break  # the gradient is zero
     if best["total"] == math.inf:
@@ -119,14 +121,14 @@ def optimise(
     return GatysResult(kept, best, trace, perf_counter() - start, bool(stopped or trouble), trouble)
 
 
-def _stepper(name: str, picture: Tensor, *, lr: float, history: int) -> torch.optim.Optimizer:
+def _stepper(
+    name: str, picture: Tensor, *, lr: float, betas: Sequence[float], history: int
+) -> torch.optim.Optimizer:
     """An optimiser of one tensor that evaluates its closure once a step."""
     # Figures: Starry Night at 192 px, best total loss of 200 evaluations from the photo, whose own is 136.6.
     if name == "adam":
         # lr 0.02: 6.81; 0.04: 6.90; 0.04 falling to 0.004 along a cosine: 7.24 (VGG-19 in bfloat16).
-        return torch.optim.Adam(
-            [picture], lr=lr, betas=(0.9, 0.99)
-        )  # not 0.999: there are few steps to average
+        return torch.optim.Adam([picture], lr=lr, betas=(betas[0], betas[1]))
     if name != "lbfgs":
         raise ConfigError(f"optimizer must be adam or lbfgs, not {name!r}")
     # Plain steps, projected: 6.35 (6.61 with VGG-19 in bfloat16). With strong Wolfe on clamped pixels 6.31,

@@ -3,11 +3,9 @@
 import json
 import logging
 import math
-import platform
-import tempfile
+import os
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fastnst import __version__, devices, files, images, losses, paintings, samples, vgg_weights
+from fastnst import devices, files, images, losses, paintings, samples, vgg_weights
 from fastnst.config import GatysSettings
-from fastnst.errors import ConfigError, FastNSTError, TrainingError
+from fastnst.errors import ConfigError, TrainingError
 from fastnst.gatys import ADVICE, GatysResult, optimise
 from fastnst.interrupts import postponed
 from fastnst.progress import Report
 from fastnst.report import trace_plot
+from fastnst.style_record import versions
 from fastnst.vgg import choose_dtype
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 MIN_SIDE = 16  # px, of the photo: VGG-19's fifth block has halved it four times
 
 
@@ -48,6 +46,7 @@ class Outcome:
     signal: int | None
 
 
+@devices.enough_memory("try a smaller size or painting.size, or optimizer=adam")
 def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     """Read, optimise and write: ``out``, its .trace.json and .trace.png, and snapshots in its .snapshots/.
 
@@ -57,18 +56,18 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         FastNSTError: a setting, a picture or the weights cannot be used, ``out`` cannot be written, or the
             loss became infinite or NaN (the best picture before that is written).
     """
-    if settings.content is None:
+    if not settings.content:
         raise ConfigError(
             "no photo was given; for example: "
             "fastnst gatys content=photo.jpg painting=starry_night out=picture.png"
         )
-    out = Path(settings.out)
+    out = files.typed_path(settings.out)
     photo_file = samples.resolve(settings.content)
     painting = paintings.load(settings.painting)
     photo = images.read(photo_file, size=settings.size, min_side=MIN_SIDE)
     for note in photo.notes:
         logger.warning("%s: %s", photo_file, note)
-    _check_output(out, photo_file)
+    _check_output(out, settings, photo_file)
 
     device = devices.choose(settings.device)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
@@ -77,7 +76,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     loss = losses.build(settings.loss, weights, strength=settings.painting.strength, dtype=dtype).to(device)
 
     def on_snapshot(number: int, picture: Tensor) -> None:
-        images.write(out.with_name(f"{out.stem}.snapshots") / f"{number:06}.png", _array(picture))
+        images.write(_snapshot(out, number), _array(picture))
 
     with postponed("evaluation") as caught:
         result = optimise(
@@ -87,6 +86,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             init=_tensor(_initial(settings, photo.rgb, painting.rgb), device),
             optimizer=settings.optimizer,
             lr=settings.lr,
+            betas=settings.betas,
             steps=settings.steps,
             history=settings.history,
             snapshot_every=settings.snapshot_every,
@@ -103,7 +103,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         "device": str(device),
         "precision": str(dtype).removeprefix("torch."),
         "vgg_sha256": weights.sha256,
-        "versions": {"fastnst": __version__, "python": platform.python_version(), "torch": version("torch")},
+        "versions": versions(),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 3),
@@ -131,20 +131,24 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     return outcome
 
 
-def _check_output(out: Path, photo: Path) -> None:
-    """Raise, before the work, if the picture cannot be written in the end."""
-    if out.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"out={out} does not end as a picture that fastnst writes: {' '.join(SUFFIXES)}")
-    if out.is_dir():
-        raise ConfigError(f"out={out} is a folder: name a file in it")
-    if out.resolve() == photo.resolve():
-        raise ConfigError(f"out={out} would overwrite the photo")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
-    except OSError as err:
-        raise FastNSTError(f"cannot write {out}: {err.strerror or err}") from err
+def _snapshot(out: Path, number: int) -> Path:
+    """The file of one evaluation's picture."""
+    return out.with_name(f"{out.stem}.snapshots") / f"{number:06}.png"
+
+
+def _check_output(out: Path, settings: GatysSettings, photo: Path) -> None:
+    """Raise, before the work, if the picture cannot be written in the end, or would overwrite another."""
+    if out.suffix.lower() not in images.WRITERS:
+        raise ConfigError(
+            f"out={out} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)}"
+        )
+    image = settings.painting.image or ""
+    for read in (photo, Path(image), Path(settings.painting.dir, image)):
+        if os.path.realpath(out) == os.path.realpath(read):
+            raise ConfigError(f"out={out} would overwrite the {'photo' if read is photo else 'painting'}")
+    files.check_writable(out)
+    if settings.snapshot_every is not None:
+        files.check_writable(_snapshot(out, 0))
 
 
 def _initial(

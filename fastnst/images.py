@@ -39,7 +39,7 @@ _PLUGINS |= {
     "AVIF": "Avif",
     "HEIF": "",
 }  # HEIF: if a plugin registered it
-_WRITERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+WRITERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 _LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # px a side that the format, or its library, can hold
 
 
@@ -76,7 +76,7 @@ def read(
     Args:
         path: a JPEG, PNG, WebP, TIFF, GIF, BMP, PPM or AVIF file, told by its content, not by its name.
         size: the longer side in px; the other one keeps the aspect ratio. None keeps the file's size.
-        min_side: the shortest side, in px and after ``size``, that the caller can use.
+        min_side: the shortest side, in px, before and after ``size``, that the caller can use.
         max_pixels: the most pixels that the file may claim, or ``size`` may ask for.
 
     Raises:
@@ -96,11 +96,12 @@ def read(
                 if (pixels := width * height) > max_pixels:
                     raise ImageError(
                         f"{path} would take {width}x{height} px, and the limit is {max_pixels / 1e6:g} "
-                        f"million pixels: if you trust it, --max-pixels {pixels} lets it in"
+                        f"million pixels: if you trust it, `fastnst stylise --max-pixels {pixels}` lets it in"
                     )
-            if min(asked) < min_side:
-                here, need = f"{asked[0]}x{asked[1]} px", f"{min_side}x{min_side} px"
-                raise ImageError(f"{path} is too small: {here}, and at least {need} are needed")
+            for width, height in (image.size, asked):
+                if min(width, height) < min_side:
+                    here, need = f"{width}x{height} px", f"{min_side}x{min_side} px"
+                    raise ImageError(f"{path} is too small: {here}, and at least {need} are needed")
             notes = ["only the first of its frames is used"] if _has_frames(image) else []
             rgb, alpha = decode(image, size, notes)
             return Picture(rgb, alpha, tuple(notes))
@@ -133,10 +134,10 @@ def write(path: str | Path, picture: Picture | Floats, *, quality: int = 95) -> 
     if not isinstance(picture, Picture):
         picture = Picture(picture)
     rgb, alpha = picture.rgb, picture.alpha
-    kind = _WRITERS.get(path.suffix.lower())
+    kind = WRITERS.get(path.suffix.lower())
     if kind is None:
         given = f"the suffix {path.suffix}" if path.suffix else "a name without suffix"
-        raise ImageError(f"cannot write {path}: {given} names no format; {', '.join(_WRITERS)} do")
+        raise ImageError(f"cannot write {path}: {given} names no format; {', '.join(WRITERS)} do")
     if not 1 <= quality <= 100:
         raise ImageError(f"cannot write {path} at quality {quality}: it goes from 1 to 100")
     if max(rgb.shape[1:]) > _LONGEST.get(kind, 1 << 30):

@@ -30,7 +30,8 @@ def gram_matrix(activations: Tensor) -> Tensor:
     """
     b, c, h, w = activations.shape
     flat = activations.float().reshape(b, c, h * w)
-    return flat @ flat.mT / (c * h * w)
+    with torch.autocast(flat.device.type, enabled=False):  # which would take the product in half precision
+        return flat @ flat.mT / (c * h * w)
 
 
 def content_distance(activations: Tensor, target: Tensor) -> Tensor:
@@ -104,13 +105,17 @@ class LossTerms:
         """Sum of the weighted terms, ``()``."""
         return self.content + self.style + self.tv
 
-    def values(self) -> dict[str, float]:
+    def named(self) -> dict[str, Tensor]:
         """Every number by a flat name: ``total``, ``content``, ``raw/content/relu4_2`` and so on."""
         named = {"total": self.total, "content": self.content, "style": self.style, "tv": self.tv}
         named |= {f"raw/content/{layer}": value for layer, value in self.content_layers.items()}
         named |= {f"raw/style/{layer}": value for layer, value in self.style_layers.items()}
         named["raw/tv"] = self.raw_tv
-        return {name: value.item() for name, value in named.items()}
+        return named
+
+    def values(self) -> dict[str, float]:
+        """``named`` as plain numbers."""
+        return {name: value.item() for name, value in self.named().items()}
 
 
 class PerceptualLoss(nn.Module):

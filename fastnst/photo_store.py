@@ -72,27 +72,28 @@ class PhotoStore:
     digest: str  # SHA-256 over all JPEGs
 
 
-def build(source: Source, *, size: int, report: Report | None = None) -> PhotoStore:
+def build(source: Source, *, size: int, kept: int, report: Report | None = None) -> PhotoStore:
     """The store of ``source``: opened where it is complete, else finished.
 
     Args:
         source: asked for photos only where the store is not complete.
-        size: px, side of the square crops to be cut. Photos are reduced to 9/8 of it (shorter side), never
-            enlarged; those with a shorter side below ``smallest_side(size)`` are skipped.
+        size: px, side of the square crops to be cut. Photos with a shorter side below
+            ``smallest_side(size)`` are skipped.
+        kept: px, to which longer ones' shorter side is reduced.
         report: told of each photo.
 
     Raises:
         DataError: the source cannot be read, or has no usable photo.
         FastNSTError: the cache folder cannot be written.
     """
-    text = json.dumps([FORMAT, QUALITY, size, *source.identity])
+    text = json.dumps([FORMAT, QUALITY, size, kept, *source.identity])
     folder = files.cache_dir().absolute() / "photos" / hashlib.sha256(text.encode()).hexdigest()[:16]
     done = folder / "done.json"
     with quiet_datasets():
         if not done.is_file():
             with _alone(folder):
                 if not done.is_file():  # another run may have finished it meanwhile
-                    _fill(folder, source, size=size, report=report)
+                    _fill(folder, source, size=size, kept=kept, report=report)
                     _finish(folder, source)
         return _load(folder)
 
@@ -102,7 +103,7 @@ def smallest_side(size: int) -> int:
     return max(min(size, 64), size // 4)
 
 
-def _fill(folder: Path, source: Source, *, size: int, report: Report | None) -> None:
+def _fill(folder: Path, source: Source, *, size: int, kept: int, report: Report | None) -> None:
     """Write what is missing; whatever breaks this off, what was made so far is kept."""
     for leftover in folder.glob(".photos-*"):  # of a killed run; nobody else writes here now
         leftover.unlink(missing_ok=True)
@@ -113,7 +114,7 @@ def _fill(folder: Path, source: Source, *, size: int, report: Report | None) -> 
         resumed = json.loads(checkpoint.read_text()) if row and checkpoint.is_file() else None
         with contextlib.closing(source.photos(row, resumed)) as photos, TemporaryDirectory() as scratch:
             for name, encoded in photos:
-                pending.append(_prepared(name, encoded, Path(scratch, "photo"), size=size))
+                pending.append(_prepared(name, encoded, Path(scratch, "photo"), size=size, kept=kept))
                 if len(pending) == ROWS:
                     _write(folder, row, pending)
                     row, pending = row + len(pending), []
@@ -126,13 +127,13 @@ def _fill(folder: Path, source: Source, *, size: int, report: Report | None) -> 
             _write(folder, row, pending)
 
 
-def _prepared(name: str, encoded: Path | bytes, scratch: Path, *, size: int) -> dict[str, Any]:
+def _prepared(name: str, encoded: Path | bytes, scratch: Path, *, size: int, kept: int) -> dict[str, Any]:
     """One row of the store: a JPEG with its shorter side reduced, or the reason for none."""
     if isinstance(encoded, bytes):
         scratch.write_bytes(encoded)
     path = scratch if isinstance(encoded, bytes) else encoded
     try:
-        picture = images.read(path, size=_longer_side(path, round(size * 9 / 8)))
+        picture = images.read(path, size=_longer_side(path, kept))
     except ImageError as err:
         return {"name": name, "jpeg": None, "reason": str(err).replace(str(path), name)}
     if min(picture.height, picture.width) < (least := smallest_side(size)):

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fastnst.errors import ImageError
+from fastnst.files import typed_path
 
 CREDITS = {
     "astronaut": "Eileen Collins, NASA Great Images database; public domain",
@@ -25,6 +26,9 @@ CREDITS = {
     "gravel": "Gravel, CC0Textures; CC0",
 }
 """Name of a sample: what it shows, whose it is, and its licence, after scikit-image's documentation."""
+
+SHOWN = "astronaut"
+"""What the demo and thumbnails show; ``data=samples`` leaves it out, so that no network has seen it."""
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 """Natural photos in colour, free to show."""
@@ -54,4 +58,4 @@ def photo(name: str) -> Path:
 def resolve(text: str) -> Path:
     """A path as a person types it, where ``sample:chelsea`` stands for that sample."""
     scheme, colon, name = text.partition(":")
-    return photo(name) if colon and scheme == "sample" else Path(text)
+    return photo(name) if colon and scheme == "sample" else typed_path(text)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastnst.errors import StyleFileError
-from fastnst.files import atomic
+from fastnst.files import atomic, typed_path
 
 FORMAT = 1
 STYLES = Path(__file__).parent / "styles"
@@ -150,6 +150,7 @@ def write(path: str | Path, weights: Mapping[str, NDArray[Any]], record: Mapping
         StyleFileError: the record is not one, or the weights are not finite float16 or float32 numbers.
         FastNSTError: the system refuses to write there.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     record = _checked({**record, "format": FORMAT}, "the style's record")
@@ -166,12 +167,12 @@ def write(path: str | Path, weights: Mapping[str, NDArray[Any]], record: Mapping
             raise StyleFileError(
                 f"weight {name!r} is not of finite float16 or float32 numbers; style not written"
             )
+    numbers = {name: np.ascontiguousarray(values) for name, values in weights.items()}
     with atomic(path) as partial:
-        save_file(
-            {name: np.ascontiguousarray(values) for name, values in weights.items()},
-            partial,
-            {"fastnst": text},
-        )
+        try:
+            save_file(numbers, partial, {"fastnst": text})
+        except SafetensorError as err:  # a full disk, say
+            raise StyleFileError(f"cannot write {path}: {err}") from err
 
 
 def installed() -> dict[str, Path]:
@@ -189,7 +190,7 @@ def find(style: str | Path) -> Path:
     name = str(style).lower().replace(" ", "_").replace("-", "_")
     if name in known:
         return known[name]
-    path = Path(style)
+    path = typed_path(str(style))
     if path.is_dir():
         raise StyleFileError(f"{path} is a folder; a style is a {SUFFIX} file in it")
     if path.exists():

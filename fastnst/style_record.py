@@ -17,7 +17,6 @@ from fastnst.config import TrainSettings
 from fastnst.networks import StyleNetwork
 from fastnst.paintings import Painting
 
-THUMBNAIL_PHOTO = "astronaut"
 THUMBNAIL_SIZE = 160  # px
 
 
@@ -58,6 +57,7 @@ def style_record(
             **asdict(settings.optim),
             "batch_size": settings.data.batch_size,
             "devices": settings.trainer.get("devices", 1),
+            "accumulate_grad_batches": settings.trainer.get("accumulate_grad_batches", 1),
             "precision": precision,
             "seed": settings.seed,
             "init": start,
@@ -75,7 +75,7 @@ def style_record(
 
 
 def versions() -> dict[str, str]:
-    """Versions of what shapes the numbers."""
+    """Versions of what shapes the numbers, of Python too."""
     packages = ("torch", "pytorch-lightning", "datasets", "pillow")
     named = {package: version(package) for package in packages}
     return {"fastnst": __version__, "python": platform.python_version(), **named}
@@ -83,7 +83,7 @@ def versions() -> dict[str, str]:
 
 def thumbnail(network: StyleNetwork) -> str:
     """A photo from scikit-image as the network paints it: base64 of a small JPEG."""
-    photo = images.read(samples.photo(THUMBNAIL_PHOTO), size=2 * THUMBNAIL_SIZE).rgb
+    photo = images.read(samples.photo(samples.SHOWN), size=2 * THUMBNAIL_SIZE).rgb
     with torch.no_grad():
         picture = network(torch.from_numpy(photo)[None])[0].numpy()
     small = images.to_pil(images.resize(picture, THUMBNAIL_SIZE, THUMBNAIL_SIZE))

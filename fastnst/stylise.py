@@ -10,13 +10,12 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnst import images, samples
+from fastnst import files, images, samples
 from fastnst.engines import Engine
 from fastnst.errors import ConfigError, FastNSTError, ImageError
 from fastnst.images import Picture
 from fastnst.progress import Progress, Report
 
-OUTPUT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 LUMA = (0.299, 0.587, 0.114)  # the Y of YIQ, of R, G and B
 
 
@@ -87,6 +86,8 @@ def plan(inputs: Sequence[str | Path], output: str | Path, style_name: str) -> P
         ConfigError: the output is not a place for these photos.
         FastNSTError: nothing can be written there.
     """
+    if "" in (*inputs, output):
+        raise ConfigError("a name is empty: a photo's, or the one after -o")
     names: dict[Path, Path] = {}  # of every photo, once: the name it would have in a folder
     failed = []
     for item in inputs:
@@ -102,22 +103,22 @@ def plan(inputs: Sequence[str | Path], output: str | Path, style_name: str) -> P
     folder = str(output).endswith(("/", os.sep)) or Path(output).is_dir()
     if single and not folder:
         jobs = [Job(next(iter(names)), Path(output))]
-        if Path(output).suffix.lower() not in OUTPUT_SUFFIXES:
+        if Path(output).suffix.lower() not in images.WRITERS:
             raise ConfigError(
-                f"{output} does not end as a picture that fastnst writes: {' '.join(OUTPUT_SUFFIXES)} "
+                f"{output} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)} "
                 "(or / for a folder)"
             )
-    elif not folder and Path(output).suffix.lower() in OUTPUT_SUFFIXES:
+    elif not folder and Path(output).suffix.lower() in images.WRITERS:
         raise ConfigError(f"{output} is one file and there are several photos: give -o a folder")
     else:
         jobs = [
             Job(photo, path) for photo, path in _in_folder(names, Path(output), style_name if single else "")
         ]
-    photos = {photo.resolve() for photo in names}
+    photos = {os.path.realpath(photo) for photo in names}  # Path.resolve fails on links that go in circles
     for job in jobs:
-        if job.output.resolve() in photos:
+        if os.path.realpath(job.output) in photos:
             raise ConfigError(f"{job.output} would overwrite a photo: give -o another name or folder")
-    _check_writable(jobs[0].output.parent)
+    files.check_writable(jobs[0].output)
     return Plan(tuple(jobs), tuple(failed))
 
 
@@ -213,14 +214,17 @@ def _photos(item: str | Path, output: Path) -> dict[Path, Path] | Failure:
         photos = images.expand([path])
     except ImageError as err:
         return Failure(Path(item), str(err))
+    except OSError as err:  # a name too long, or in a folder that is not ours to look into
+        return Failure(Path(item), f"cannot read {item}: {err.strerror or err}")
     if path.is_dir():
         root = path
     elif path.exists():
         root = path.parent
     else:  # a glob: what stands before the first wildcard
         root = Path(*takewhile(lambda part: not set(part) & set("*?["), path.parts))
-    if output.resolve() != root.resolve() and not path.is_file():
-        photos = [photo for photo in photos if output.resolve() not in photo.resolve().parents]
+    made = Path(os.path.realpath(output))
+    if made != Path(os.path.realpath(root)) and not path.is_file():
+        photos = [photo for photo in photos if made not in Path(os.path.realpath(photo)).parents]
     return {photo: photo.relative_to(root) for photo in photos}
 
 
@@ -235,7 +239,7 @@ def _in_folder(names: dict[Path, Path], folder: Path, style_name: str) -> list[t
         path = folder / name
         if style_name:
             path = path.with_stem(f"{path.stem}-{style_name}")
-        if path.suffix.lower() not in OUTPUT_SUFFIXES:
+        if path.suffix.lower() not in images.WRITERS:
             plain = path.with_suffix(".png")
             clash = plain in taken or plain.relative_to(folder) in names.values()
             path = path.with_name(f"{path.name}.png") if clash else plain
@@ -245,12 +249,3 @@ def _in_folder(names: dict[Path, Path], folder: Path, style_name: str) -> list[t
             )
         taken[path] = photo
     return [(photo, path) for path, photo in taken.items()]
-
-
-def _check_writable(folder: Path) -> None:
-    """Raise a FastNSTError, before the work, if nothing can be written to a folder that may not exist yet."""
-    nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not nearest.is_dir():
-        raise FastNSTError(f"cannot write to {folder}: {nearest} is not a folder")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise FastNSTError(f"cannot write to {folder}: {nearest} is read-only")

@@ -1,7 +1,7 @@
 """Training one network for one painting: the Lightning module, its data, and what guards a run."""
 
-import logging
 import math
+import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +16,10 @@ from fastnst.errors import TrainingError
 from fastnst.losses import LossTerms, PerceptualLoss
 from fastnst.networks import StyleNetwork
 
-logger = logging.getLogger(__name__)
+ADVICE = (
+    "Try a lower optim.lr (half of it), a longer optim.warmup, trainer.precision=32-true and "
+    "vgg.precision=float32, or a lower loss.style_weight"
+)
 
 
 class StyleTraining(pl.LightningModule):
@@ -42,14 +45,18 @@ class StyleTraining(pl.LightningModule):
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
+        # VGG-19 is the same everywhere: DDP would send its 80 MB around before each step.
+        self._ddp_params_and_buffers_to_ignore = [f"loss.{name}" for name, _ in loss.named_buffers()]
         for layer, gram in style.items():
             self.register_buffer(f"style_{layer}", gram, persistent=False)
         self.optim = optim
         self.steps = steps
+        self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
         self.usual = 0.0  # running mean of the total, by which an explosion is told
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the running mean, so that a resumed run judges like the first."""
+        """Keep what a resumed run must share, and the running mean, by which it judges."""
+        checkpoint["identity"] = self.identity
         checkpoint["usual"] = self.usual
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -72,28 +79,32 @@ class StyleTraining(pl.LightningModule):
             TrainingError: the loss is not a number, or has exploded.
         """
         terms = self.measure(batch)
-        values = terms.values()
-        self._guard(values["total"])
-        self.log_dict({f"train/{name}": value for name, value in values.items()})
+        self._guard(terms.total.item())
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.named().items()})
         return terms.total
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let no gradient reach the weights that would spoil them.
+
+        Raises:
+            TrainingError: a gradient is not a number, though the loss is one.
+        """
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        if not torch.stack([gradient.sum() for gradient in gradients]).isfinite().all():
+            raise TrainingError(f"a gradient became infinite at step {self.global_step}. {ADVICE}")
+
     def _guard(self, total: float) -> None:
-        advice = (
-            "Try a lower optim.lr (half of it), a longer optim.warmup, trainer.precision=32-true and "
-            "vgg.precision=float32, or a lower loss.style_weight"
-        )
         if not math.isfinite(total):
-            raise TrainingError(f"the loss became {total} at step {self.global_step}. {advice}")
+            raise TrainingError(f"the loss became {total} at step {self.global_step}. {ADVICE}")
         if self.global_step > self.optim.warmup and total > 20 * self.usual > 0:
             raise TrainingError(
-                f"the loss exploded at step {self.global_step}: {total:.4g}, after {self.usual:.4g}. {advice}"
+                f"the loss exploded at step {self.global_step}: {total:.4g}, after {self.usual:.4g}. {ADVICE}"
             )
         self.usual += (total - self.usual) / min(self.global_step + 1, 100)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Held-out losses of one batch, ``(B, 3, H, W)``."""
-        values = self.measure(batch).values()
-        named = {f"val/{name}": value for name, value in values.items()}
+        named = {f"val/{name}": value for name, value in self.measure(batch).named().items()}
         self.log_dict(named, batch_size=len(batch), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
@@ -152,20 +163,19 @@ class PhotoData(pl.LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         """Training batches from the step the trainer is at, ``(B, 3, size, size)``."""
         trainer = self.trainer
-        start, world, rank = (
-            (trainer.global_step, trainer.world_size, trainer.global_rank) if trainer else (0, 1, 0)
-        )
-        batch = self.settings.batch_size
+        assert trainer is not None  # Lightning sets it before it asks
+        batch, batches = self.settings.batch_size, trainer.accumulate_grad_batches  # batches of one step
+        photos = batch * batches * trainer.world_size  # of one step
         sampler = PositionSampler(
             len(self.photos.train),
             seed=self.seed,
-            start=start * batch * world,
-            stop=self.steps * batch * world,
-            rank=rank,
-            world_size=world,
+            start=trainer.global_step * photos,
+            stop=self.steps * photos,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
         )
         loader = ResumableLoader(self.photos.train, batch_size=batch, sampler=sampler, **self._workers())
-        loader.total = self.steps
+        loader.total = self.steps * batches
         return loader
 
     def val_dataloader(self) -> DataLoader[Tensor]:
@@ -178,4 +188,10 @@ class PhotoData(pl.LightningDataModule):
             "num_workers": workers,
             "persistent_workers": workers > 0,
             "pin_memory": torch.cuda.is_available(),
+            "worker_init_fn": _outlive_ctrl_c,
         }
+
+
+def _outlive_ctrl_c(worker: int) -> None:
+    """Ctrl-C is the main process's to answer: it finishes its step, for which it needs the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

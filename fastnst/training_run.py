@@ -3,19 +3,19 @@
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
-from fastnst import data, devices, losses, networks, paintings, style_file, vgg_weights
+from fastnst import checkpoints, data, devices, files, losses, networks, paintings, style_file, vgg_weights
 from fastnst.config import TrainSettings
-from fastnst.errors import ConfigError, DataError
+from fastnst.errors import ConfigError, DataError, FastNSTError, TrainingError
 from fastnst.interrupts import postponed
 from fastnst.progress import Progress, Report
 from fastnst.report import sheet
@@ -25,7 +25,6 @@ from fastnst.vgg import choose_dtype, has_bfloat16
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "last.ckpt"
 SHEET_PHOTOS = 4
 
 
@@ -42,6 +41,7 @@ class Stopped(KeyboardInterrupt):
         self.status = 128 + number
 
 
+@devices.enough_memory("try a smaller data.batch_size, data.size or painting.size")
 def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = None) -> Path:
     """Train a style and write its file.
 
@@ -58,10 +58,11 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
         Stopped: Ctrl-C or SIGTERM; the state is saved.
     """
     painting = paintings.load(settings.painting)
-    out = Path(settings.out or f"styles/{painting.name}{style_file.SUFFIX}")
+    out = files.typed_path(settings.out or f"styles/{painting.name}{style_file.SUFFIX}")
     if out.suffix != style_file.SUFFIX:
         raise ConfigError(f"out={out}: the name of a style file ends in {style_file.SUFFIX}")
-    checkpoint = None if settings.resume is None else _checkpoint_of(settings.resume)
+    files.check_writable(out)
+    checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
     accelerator = str(settings.trainer.get("accelerator", "auto"))
     device = devices.choose("auto").type if accelerator in ("auto", "gpu") else accelerator
@@ -77,25 +78,36 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
         raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
 
     module = StyleTraining(network, loss, style, optim=settings.optim, steps=steps)
+    identity = checkpoints.identity(settings, painting=painting.sha256, photos=photos.fingerprint)
+    module.identity = identity
+    if checkpoint is not None:
+        checkpoints.check_same(checkpoint, identity, steps)
     photo_data = PhotoData(photos, settings.data, steps=steps, seed=settings.seed)
     watch = Watch(run_dir, photos.held_out, every=settings.sample_every, report=report)
     keep = ModelCheckpoint(
         run_dir,
-        filename=Path(CHECKPOINT).stem,
+        filename=Path(checkpoints.NAME).stem,
         every_n_train_steps=settings.checkpoint_every,
         enable_version_counter=False,
     )
     trainer = _trainer(settings, run_dir, device, [watch, keep])
-    with _quiet(), postponed("step") as watch.signals:
-        trainer.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
-        trainer.save_checkpoint(run_dir / CHECKPOINT)
-        if watch.signals:
+    if trainer.is_global_zero:
+        logger.info("losses, checkpoints and contact sheets go to %s", run_dir)
+    with _quiet():
+        try:
+            trainer.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as err:  # what Lightning makes of a KeyboardInterrupt
+            raise KeyboardInterrupt from err
+        trainer.save_checkpoint(run_dir / checkpoints.NAME)
+        if watch.signals and trainer.global_step < steps:
             raise Stopped(
                 watch.signals[0],
                 f"stopped at step {trainer.global_step} of {steps}, nothing is lost: "
                 f"the same command with resume={run_dir} goes on from there",
             )
-        held_out = trainer.validate(module, photo_data, verbose=False)[0]
+        if trainer.global_step == 0:
+            raise TrainingError("no step was done: limits such as trainer.limit_train_batches allow none")
+        held_out = next(iter(trainer.validate(module, photo_data, verbose=False)), {})
     record = style_record(
         settings,
         painting=painting,
@@ -110,7 +122,12 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
         name: tensor.detach().cpu().contiguous().numpy() for name, tensor in network.state_dict().items()
     }
     if trainer.is_global_zero:
-        style_file.write(out, state, record)
+        try:
+            style_file.write(out, state, record)
+        except FastNSTError as err:
+            raise TrainingError(
+                f"{err}; nothing is lost: the same command with resume={run_dir} and another out= writes it"
+            ) from err
     return out
 
 
@@ -132,6 +149,25 @@ class Watch(pl.Callback):
         self.every = every
         self.report = report
         self.signals: list[int] = []
+        self._listening = ExitStack()
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Listen from here on: earlier, Lightning would put handlers of its own in the way."""
+        self.signals = self._listening.enter_context(postponed("step"))
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Listen no longer."""
+        self._listening.close()
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        """Listen no longer."""
+        self._listening.close()
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Say how the network does on photos that it is not trained on."""
+        total = trainer.callback_metrics.get("val/total")
+        if total is not None and trainer.is_global_zero:
+            logger.info("step %d: held-out loss %.3f", trainer.global_step, total)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -143,7 +179,7 @@ class Watch(pl.Callback):
             self.report(Progress("training", step, module.steps, note=f"loss {module.usual:.3f}"))
         if step % self.every == 0 and trainer.is_global_zero:
             self.paint(module, step)
-        if self.signals:
+        if trainer.strategy.reduce_boolean_decision(bool(self.signals), all=False):
             trainer.should_stop = True
 
     def paint(self, module: StyleTraining, step: int) -> None:
@@ -152,8 +188,8 @@ class Watch(pl.Callback):
         with torch.no_grad():
             pictures = torch.cat([module.network(photo[None]) for photo in photos]).float().cpu()
         rows = [[photo.numpy() for photo in self.photos], [picture.numpy() for picture in pictures]]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        sheet(rows).save(self.folder / f"{step:06}.png")
+        with files.atomic(self.folder / f"{step:06}.png") as partial:
+            sheet(rows).save(partial)
 
 
 def _first_network(settings: TrainSettings) -> networks.StyleNetwork:
@@ -168,19 +204,6 @@ def _first_network(settings: TrainSettings) -> networks.StyleNetwork:
             )
         network.load_state_dict({name: torch.from_numpy(value) for name, value in style.weights().items()})
     return network
-
-
-def _checkpoint_of(resume: str) -> Path:
-    """The checkpoint that ``resume=`` names, itself or by its run folder."""
-    path = Path(resume)
-    path = path / CHECKPOINT if path.is_dir() else path
-    if not path.is_file():
-        raise ConfigError(f"resume={resume}: there is no checkpoint {path}")
-    try:
-        torch.load(path, map_location="meta", weights_only=True)
-    except Exception as err:  # a damaged or foreign file raises a dozen kinds
-        raise ConfigError(f"resume={resume}: {path} is not a checkpoint that fastnst wrote") from err
-    return path
 
 
 def _trainer(settings: TrainSettings, run_dir: Path, device: str, callbacks: list[pl.Callback]) -> pl.Trainer:
@@ -207,12 +230,14 @@ def _trainer(settings: TrainSettings, run_dir: Path, device: str, callbacks: lis
                 num_sanity_val_steps=0,
                 logger=log,
                 callbacks=callbacks,
+                plugins=[checkpoints.AtomicCheckpoints()],
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 use_distributed_sampler=False,
+                overfit_batches=0.0,  # it would put a sampler of its own in
                 default_root_dir=run_dir,
             )
-    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as err:
+    except (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException) as err:
         raise ConfigError(f"trainer: {str(err).splitlines()[0]}") from err
 
 
@@ -227,6 +252,7 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning.*")
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message="This DataLoader will create")  # more than cores
             yield
     finally:
         for talker, level in zip(talkers, levels, strict=True):

@@ -107,10 +107,6 @@ class VGG19Features(nn.Module):
                     activations[relu] = x / self.scales[relu]
         return activations
 
-    def stride(self, layer: str) -> int:
-        """Pixels of the picture to one position of ``layer``."""
-        return int(2 ** (_block(layer) - 1))
-
     conv1_1_weight: Tensor  # (64, 3, 3, 3)
 
 

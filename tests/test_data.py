@@ -231,7 +231,7 @@ def test_photos_are_reduced_by_their_shorter_side_but_never_enlarged(tmp_path):
     picture(0, width=33, height=50).save(folder / "b.png")
     store = prepare(replace(FOLDER, path=str(folder)), seed=0).train.store
     sizes = [Image.open(io.BytesIO(row["jpeg"])).size for row in store.dataset]
-    assert sizes == [(72, 36), (33, 50)]
+    assert sizes == [(106, 53), (33, 50)]  # 32 px at the smallest crop, 0.6 of the shorter side
 
 
 def test_bad_photos_are_skipped_counted_and_listed(folder, caplog):

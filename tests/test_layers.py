@@ -12,9 +12,9 @@ LAYERS = [
     {"images", "networks", "samples", "brushstrokes", "config"},
     {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file"},
     {"vgg"},
-    {"losses", "data", "report", "style_record"},
+    {"losses", "data", "report", "style_record", "checkpoints"},
     {"training", "gatys", "engines"},
-    {"training_run", "gatys_run", "stylise"},
+    {"training_run", "gatys_run", "stylise", "application"},
     {"demo"},
     {"cli"},
 ]

@@ -39,6 +39,13 @@ def test_gram_matrix_of_half_precision_does_not_overflow():
     torch.testing.assert_close(gram_matrix(activations), torch.full((1, 2, 2), 1800.0))
 
 
+def test_autocast_outside_leaves_the_loss_in_float32(loss, photo):
+    content, style = loss.content_target(photo), loss.style_target(photo.square())
+    alone = loss(photo.sqrt(), content, style).values()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert loss(photo.sqrt(), content, style).values() == alone
+
+
 def test_style_distance_is_four_times_the_energy_of_gatys():
     picture, painting = torch.rand(1, 6, 4, 5), torch.rand(1, 6, 4, 5)
     n, m = 6, 4 * 5

@@ -66,7 +66,7 @@ def test_a_photo_too_small_is_refused(network):
 
 def test_the_paper_has_1_68_million_weights():
     count = sum(p.numel() for p in Johnson(width=32, blocks=5).parameters())
-    assert count == 1_679_235  # what the field's PyTorch example has: the survey's figure
+    assert count == 1_679_235  # as PyTorch's own example, which has the same layers
 
 
 def test_pictures_of_a_batch_do_not_touch_each_other(network):

@@ -162,7 +162,7 @@ def test_an_output_that_is_no_place_for_the_photos_is_refused(home, inputs, outp
 
 def test_a_folder_that_is_a_file_is_found_out_before_the_work(home):
     save(home / "a.png")
-    with pytest.raises(FastNSTError, match=r"cannot write to a\.png: .*a\.png is not a folder"):
+    with pytest.raises(FastNSTError, match=r"cannot write a\.png/b\.png: .*a\.png is not a folder"):
         plan(["a.png"], "a.png/b.png", "night")
 
 
@@ -235,7 +235,7 @@ def test_ctrl_c_leaves_what_is_done_and_nothing_half_written(home, monkeypatch):
     assert [path.name for path in Path("out").iterdir()] == ["1.png"]
 
 
-@pytest.mark.parametrize("suffix", work.OUTPUT_SUFFIXES)
+@pytest.mark.parametrize("suffix", images.WRITERS)
 def test_every_format_promised_is_written(home, suffix):
     save(home / "a.png")
     planned = work.Plan((Job(Path("a.png"), Path(f"b{suffix}")),))

@@ -75,6 +75,14 @@ def test_a_loss_that_is_no_number_stops_with_advice(module, photo, bad):
         module.training_step(photo, 0)
 
 
+def test_an_infinite_gradient_never_reaches_the_weights(module, photo):
+    module.training_step(photo, 0).backward()
+    module.on_before_optimizer_step(None)
+    next(module.network.parameters()).grad[0] = float("inf")
+    with pytest.raises(TrainingError, match=r"a gradient became infinite at step 0\. Try a lower"):
+        module.on_before_optimizer_step(None)
+
+
 def test_an_explosion_stops_with_advice(module, monkeypatch):
     monkeypatch.setattr(StyleTraining, "global_step", 50)
     module.usual = 1.0

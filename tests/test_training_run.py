@@ -13,7 +13,7 @@ import torch
 
 from fastnst import cli, config, style_file, training_run
 from fastnst.config import TrainSettings
-from fastnst.errors import ConfigError, DataError, TrainingError
+from fastnst.errors import ConfigError, DataError, ImageError, TrainingError
 from fastnst.networks import build
 from fastnst.training_run import Stopped, train
 
@@ -99,15 +99,37 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
         if progress.task == "training" and progress.done == 3:
             os.kill(os.getpid(), number)
 
+    before = signal.getsignal(number)
     chosen = settings("trainer.max_steps=6", f"out={tmp_path}/a.safetensors")
     with pytest.raises(Stopped, match=r"stopped at step 3 of 6.*resume=.*run goes on") as caught:
         train(chosen, tmp_path / "run", report=stop_at_3)
     assert caught.value.status == 128 + number
     assert not (tmp_path / "a.safetensors").exists()
-    assert "Watch" not in str(signal.getsignal(number))
+    assert signal.getsignal(number) is before
     chosen.resume = str(tmp_path / "run")
     train(chosen, tmp_path / "again")
     assert sorted(losses(tmp_path / "again")) == [3, 4, 5]
+
+
+@pytest.mark.parametrize("change", ["seed=1", "data.batch_size=1", "loss.style_weight=3", "painting.size=72"])
+def test_another_run_cannot_go_on_from_a_checkpoint(tmp_path, change):
+    train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    other = settings("trainer.max_steps=2", change, f"resume={tmp_path}/run", f"out={tmp_path}/b.safetensors")
+    with pytest.raises(ConfigError, match=r"was made with .*, and this run has .*init=FILE"):
+        train(other, tmp_path / "again")
+    assert not (tmp_path / "b.safetensors").exists()
+
+
+def test_a_run_cannot_end_before_its_checkpoint(tmp_path):
+    train(settings("trainer.max_steps=2", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"is at step 2 already|is at step 2, trainer.max_steps is 1"):
+        train(settings("trainer.max_steps=1", f"resume={tmp_path}/run"), tmp_path / "again")
+
+
+def test_gradients_of_several_batches_make_one_step(tmp_path):
+    chosen = ["trainer.max_steps=3", "+trainer.accumulate_grad_batches=2", f"out={tmp_path}/a.safetensors"]
+    train(settings(*chosen), tmp_path / "run")
+    assert style_file.read(tmp_path / "a.safetensors").record["steps"] == 3
 
 
 def test_nan_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
@@ -141,7 +163,7 @@ def test_training_starts_from_a_style(tmp_path):
         (["out=style.pth"], ConfigError, "out=style.pth: the name of a style file ends in .safetensors"),
         (["resume=nowhere"], ConfigError, "resume=nowhere: there is no checkpoint nowhere"),
         (["resume=README.md"], ConfigError, "README.md is not a checkpoint that fastnst wrote"),
-        (["painting.image=none.jpg"], Exception, "none.jpg"),
+        (["painting.image=none.jpg"], ImageError, "none.jpg"),
         (["+trainer.colour=red"], ConfigError, "trainer: .*colour"),
         (["trainer.precision=17"], ConfigError, "trainer: .*17"),
         (["data=folder", "data.path=empty"], DataError, "empty"),

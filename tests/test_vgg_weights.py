@@ -54,6 +54,26 @@ def test_a_failed_download_names_every_remedy(tmp_path, monkeypatch):
         load("torchvision")
 
 
+def test_a_damaged_download_is_told_by_its_hash(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/vgg19-dcbb9e9d.pth").write_bytes(b"half of it")
+    with pytest.raises(
+        WeightsError, match=r"is damaged: its SHA-256 is .*delete it, and it is downloaded again"
+    ):
+        load("torchvision")
+
+
+def test_the_oxford_weights_under_torchvisions_names_are_known(tmp_path, monkeypatch, no_measuring):
+    renamed = {}
+    for index, name in zip([0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34], SHAPES, strict=True):
+        renamed |= {f"features.{index}.{kind}": state()[f"{name}.{kind}"] for kind in ("weight", "bias")}
+    torch.save(renamed, tmp_path / "a.pth")
+    assert load(str(tmp_path / "a.pth")).convention.name == "torchvision"
+    monkeypatch.setattr(vgg_weights, "sha256", lambda path: vgg_weights.CAFFE_SHA256 + "0" * 56)
+    assert load(str(tmp_path / "a.pth")).convention.name == "caffe"
+
+
 def test_safetensors_and_pickle_give_the_same(tmp_path, no_measuring):
     from safetensors.torch import save_file
 

@@ -117,6 +117,8 @@ class _Messages(logging.Handler):
 def say(message: str, *, to_stdout: bool = False) -> None:
     """Write one line beside a progress bar that may be running: to stderr, or a result to stdout."""
     stream = sys.stdout if to_stdout else sys.stderr
+    encoding = stream.encoding or "utf-8"  # Windows' and an ASCII locale's lack most letters
+    message = message.encode(encoding, "backslashreplace").decode(encoding)
     if tqdm := sys.modules.get("tqdm"):
         with tqdm.tqdm.external_write_mode(file=stream):
             click.echo(message, file=stream)
@@ -125,8 +127,8 @@ def say(message: str, *, to_stdout: bool = False) -> None:
 
 
 def printable(text: str) -> str:
-    """Text from a file or a file's name, with nothing in it that a terminal would obey."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+    """Text from a file or a file's name, in one line, with nothing in it that a terminal would obey."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,6 +149,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return err.exit_code
     except FastNSTError as err:
         say(printable(f"fastnst: {err}"))
+        return 1
+    except OSError as err:  # the system's refusal where nothing better could be said, such as a full disk
+        where = f"{err.filename}: " if err.filename else ""
+        say(printable(f"fastnst: {where}{err.strerror or err}"))
         return 1
     except (KeyboardInterrupt, click.Abort) as err:
         # click turns the first into the second; training's carries how to go on, and SIGTERM's own status.
@@ -170,6 +176,7 @@ def _messages() -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where the home folder is read-only
     try:
         yield
     finally:

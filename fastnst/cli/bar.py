@@ -11,6 +11,7 @@ from tqdm import tqdm
 from fastnst.progress import Progress, Report
 
 COUNTED = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {unit}, {remaining} left{postfix}"
+MINUTE = 60.0  # s
 UNCOUNTED = "{desc}: {n_fmt} {unit}, {elapsed}{postfix}"
 
 
@@ -45,17 +46,20 @@ class _Bars:
 
 
 class _Lines:
-    """A line when a task starts and one when it ends, for a log."""
+    """A line when a task starts, one a minute and one when it ends, for a log."""
 
     def __init__(self) -> None:
         self._last: Progress | None = None
-        self._start = 0.0
+        self._start = self._said = 0.0
 
     def __call__(self, progress: Progress) -> None:
         if self._last is None or progress.task != self._last.task or progress.done < self._last.done:
             self.close()
-            self._start = monotonic()
+            self._start = self._said = monotonic()
             self._line(progress, "")
+        elif monotonic() - self._said > MINUTE:
+            self._said = monotonic()
+            self._line(progress, f", {self._said - self._start:.0f} s")
         self._last = progress
 
     def close(self) -> None:

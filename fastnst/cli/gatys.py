@@ -22,7 +22,7 @@ that networks are trained on.
   fastnst gatys -m content=photo.jpg painting=starry_night,the_scream 'out=${painting.name}.png'
 
 Settings people learn by heart, with --cfg job to see them all:
-  content (a file or sample:NAME), painting, painting.image, painting.size (px: smaller gives coarser strokes)
+  content (a file or sample:NAME), painting, painting.image, painting.size (px: smaller gives finer strokes)
   size (px, longer side of the picture), steps (evaluations of the loss), optimizer (lbfgs, adam), lr (adam's)
   init (content, noise, style or a picture's file), seed, snapshot_every, device (auto, cpu, cuda, mps), out
   preset (default, gatys2016, quaglia, nedeljkovic), loss (gatys, fastnst, johnson, ...), loss.style_weight
@@ -34,6 +34,7 @@ Beside OUT go its .trace.json and .trace.png: the loss of every evaluation. Ctrl
 def run(argv: list[str]) -> None:
     """Optimise one picture with ``key=value`` settings."""
     from fastnst import config
+    from fastnst.application import application
 
     def job(cfg: "DictConfig", run_dir: Path) -> None:
         settings = config.typed(config.GatysSettings, cfg)
@@ -54,7 +55,7 @@ def run(argv: list[str]) -> None:
             say(f"fastnst: stopped; {printable(str(outcome.picture))} is the best so far")
             raise SystemExit(128 + outcome.signal)
 
-    config.application("gatys", job, argv)
+    application("gatys", job, argv)
 
 
 command = SettingsCommand("gatys", TEXT, run)

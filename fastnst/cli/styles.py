@@ -21,12 +21,13 @@ def styles(as_json: bool) -> None:
     found = [style for path in paths if (style := _readable(path)) is not None]
     failed = len(found) < len(paths)
     if as_json:
-        click.echo(json.dumps([_described(style) for style in found], indent=2))
+        say(json.dumps([_described(style) for style in found], indent=2), to_stdout=True)
     elif found:
         rows = [("NAME", "PAINTING", "NETWORK", "SIZE"), *[_row(style) for style in found]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
-            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            say("  ".join(cells).rstrip(), to_stdout=True)
     elif not failed:
         say("fastnst: no style is installed; train one: fastnst train painting.image=mine.jpg")
     if failed:
@@ -43,14 +44,14 @@ def info(style: str, as_json: bool) -> None:
     """
     described = _described(style_file.read(style_file.find(style)))
     if as_json:
-        click.echo(json.dumps(described, indent=2))
+        say(json.dumps(described, indent=2), to_stdout=True)
         return
     if "thumbnail" in described:
         described["thumbnail"] = "yes (see --json)"
     rows = list(_lines(described))
     width = max(len(key) for key, _ in rows)
     for key, value in rows:
-        click.echo(f"{key.ljust(width)}  {value}".rstrip())
+        say(f"{key.ljust(width)}  {value}".rstrip(), to_stdout=True)
 
 
 def _readable(path: Path) -> Style | None:
@@ -67,7 +68,7 @@ def _row(style: Style) -> tuple[str, str, str, str]:
     record = style.record
     by = [str(record[key]) for key in ("title", "artist", "year") if key in record]
     cells = (style.path.stem, ", ".join(by), record["network"]["name"], f"{style.size / 1000:.0f} kB")
-    name, painting, network, size = (printable(cell).replace("\n", " ") for cell in cells)
+    name, painting, network, size = (printable(cell.replace("\n", " ")) for cell in cells)
     return name, painting, network, size
 
 
@@ -84,9 +85,9 @@ def _described(style: Style) -> dict[str, Any]:
 def _lines(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Nested values as dotted keys and text, fit for a terminal."""
     for key, value in values.items():
-        name = printable(f"{prefix}{key}").replace("\n", " ")
+        name = printable(f"{prefix}{key}".replace("\n", " "))
         if isinstance(value, dict):
             yield from _lines(value, f"{name}.")
         else:
             text = f"{value:.5g}" if isinstance(value, float) else str(value)
-            yield name, printable(text).replace("\n", " ")
+            yield name, printable(text.replace("\n", " "))

@@ -1,5 +1,6 @@
 """``fastnst stylise``."""
 
+import math
 from contextlib import nullcontext
 
 import click
@@ -77,6 +78,9 @@ def command(
 
     The paths written go to stdout, sizes and times (without reading and writing) to stderr.
     """
+    if math.isnan(strength):  # of which click's range knows nothing
+        raise click.BadParameter("nan is not a number.", param_hint="'--strength'")
+
     from fastnst import images, style_file
     from fastnst.cli.bar import terminal_bar
     from fastnst.engines import open_engine

@@ -1,5 +1,6 @@
 """``fastnst train``: one network for one painting."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,17 @@ Usage: fastnst train [painting=NAME | painting.image=FILE] [SETTING=VALUE ...]
 
 Train a style: one network that repaints any photo like one painting.
 
-  fastnst train painting.image=mine.jpg data=samples trainer.max_steps=500     a first look, in minutes
+  fastnst train painting.image=mine.jpg data.size=128 trainer.max_steps=500    a first look, in minutes
   fastnst train painting=starry_night data=folder data.path=photos             on your own photos
   fastnst train painting=starry_night data=coco                                on COCO, from the hub
   fastnst train -m painting=starry_night,the_scream data=coco                  one after the other
 
 Settings people learn by heart, with --cfg job to see them all:
-  painting, painting.image, painting.size (px: smaller gives coarser strokes), painting.strength
+  painting, painting.image, painting.size (px: smaller gives finer strokes), painting.strength
   network (johnson, johnson_full), loss (fastnst, johnson, gatys), loss.style_weight
   data (coco, folder, samples), data.path, data.size, data.batch_size, data.limit, data.val_path
   trainer.max_steps, optim.lr, init (scratch or a style), seed, logger (csv, tensorboard)
+  ~loss.style_layers.relu5_1 leaves a layer out, +loss.style_layers.relu3_3=1 adds one
   out (the style file; styles/NAME.safetensors), resume (a run folder: goes on exactly where it stopped)
 
 Losses, checkpoints and contact sheets go to runs/DATE_TIME/. Ctrl-C saves and says how to go on.
@@ -32,6 +34,7 @@ Losses, checkpoints and contact sheets go to runs/DATE_TIME/. Ctrl-C saves and s
 def run(argv: list[str]) -> None:
     """Train with ``key=value`` settings."""
     from fastnst import config
+    from fastnst.application import application
 
     def job(cfg: "DictConfig", run_dir: Path) -> None:
         settings = config.typed(config.TrainSettings, cfg)
@@ -39,12 +42,13 @@ def run(argv: list[str]) -> None:
         from fastnst.cli.bar import terminal_bar
         from fastnst.training_run import train
 
-        say(f"fastnst: losses, checkpoints and contact sheets go to {run_dir}")
+        first = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning runs this once for each device
         with terminal_bar() as report:
-            out = train(settings, run_dir, report=report)
-        say(str(out), to_stdout=True)
+            out = train(settings, run_dir, report=report if first else None)
+        if first:
+            say(str(out), to_stdout=True)
 
-    config.application("train", job, argv)
+    application("train", job, argv)
 
 
 command = SettingsCommand("train", TEXT, run)

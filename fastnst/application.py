@@ -1,0 +1,98 @@
+"""A job with ``key=value`` settings as a Hydra application: run folders, sweeps, ``--cfg job``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastnst import config
+from fastnst.errors import ConfigError, FastNSTError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+logger = logging.getLogger(__name__)
+
+
+def application(name: str, job: Callable[[DictConfig, Path], None], argv: Sequence[str]) -> None:
+    """Run ``job`` as a Hydra application on ``conf/<name>.yaml``, with sweeps and ``--cfg job``.
+
+    The job gets the settings and its run folder, made by Hydra; the working directory stays the user's. In a
+    sweep the other jobs go on when one fails.
+
+    Raises:
+        FastNSTError: an override names nothing, or the job raised one.
+        OSError: the job raised one, or the run folder cannot be made.
+    """
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    failed: list[Exception] = []
+    outs: set[str] = set()
+    sweep = False
+
+    def safely(cfg: DictConfig) -> None:
+        nonlocal sweep
+        sys.argv = before  # what Lightning starts again for each further device
+        run_dir = Path(HydraConfig.get().runtime.output_dir)
+        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        try:
+            if cfg.out in outs:
+                raise ConfigError(
+                    f"out={cfg.out} is of an earlier run: try out='${{hydra:job.num}}-{cfg.out}'"
+                )
+            outs.update([cfg.out] if cfg.out else [])
+            job(cfg, run_dir)
+        except (FastNSTError, OSError) as err:  # Hydra would print what it thinks of it, too
+            failed.append(err)
+            if sweep:
+                logger.error("%s", err)
+        finally:
+            _remove_unused(run_dir)
+
+    arguments = [config.quoted(argument) for argument in argv]
+    arguments.sort(key=lambda argument: "=" in argument)  # Hydra takes flags before or after, not between
+    if not any(argument.startswith("-") for argument in argv):
+        config.load(name, arguments)  # a mistake is found before a run folder is made
+    before = sys.argv
+    sys.argv = [f"fastnst {name}", *arguments]
+    try:
+        with _unfiltered(), config.mistakes_in_one_line():
+            hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=name)(safely)()
+    finally:
+        sys.argv = before
+    if sweep and failed:
+        raise FastNSTError(f"{len(failed)} of the runs failed")
+    if failed:
+        raise failed[0]
+
+
+@contextmanager
+def _unfiltered() -> Iterator[None]:
+    """Inside the block, Hydra raises errors as they are; else it prints its own version and exits."""
+    name = "HYDRA_FULL_ERROR"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _remove_unused(run_dir: Path) -> None:
+    """Remove a run folder that holds nothing but Hydra's record of the settings, and its parent if empty."""
+    if [path.name for path in run_dir.iterdir()] == [".hydra"] and run_dir != Path.cwd():
+        shutil.rmtree(run_dir, ignore_errors=True)
+        if run_dir.parent != Path.cwd():
+            with suppress(OSError):
+                run_dir.parent.rmdir()

@@ -1,0 +1,89 @@
+"""Checkpoints to resume from: there whole or not at all, and compared with the run that goes on."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from fastnst.config import TrainSettings
+from fastnst.errors import ConfigError, FastNSTError
+from fastnst.files import atomic, typed_path
+
+NAME = "last.ckpt"
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are there whole or not at all."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write beside ``path``, then rename."""
+        with atomic(path) as partial:
+            try:
+                torch.save(checkpoint, partial)
+            except RuntimeError as err:  # what PyTorch makes of a full disk
+                raise FastNSTError(f"cannot write {path}: is the disk full?") from err
+
+
+def find(resume: str) -> Path:
+    """The checkpoint that ``resume=`` names, itself or by its run folder.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = typed_path(resume)
+    path = path / NAME if path.is_dir() else path
+    if not path.is_file():
+        raise ConfigError(f"resume={resume}: there is no checkpoint {path}")
+    try:
+        torch.load(path, map_location="meta", weights_only=True)["identity"]
+    except Exception as err:  # a damaged or foreign file raises a dozen kinds
+        raise ConfigError(f"resume={resume}: {path} is not a checkpoint that fastnst wrote") from err
+    return path
+
+
+def identity(settings: TrainSettings, *, painting: str, photos: str) -> dict[str, Any]:
+    """What must be the same for a run to go on as if it had never stopped.
+
+    Args:
+        settings: of the run.
+        painting: its SHA-256.
+        photos: their fingerprint.
+    """
+    devices_and_more = ("devices", "num_nodes", "accumulate_grad_batches", "precision")
+    return {
+        "network": asdict(settings.network),
+        "painting": painting,
+        "painting.size": settings.painting.size,
+        "painting.strength": settings.painting.strength,
+        "loss": asdict(settings.loss),
+        "vgg": asdict(settings.vgg),
+        "optim": asdict(settings.optim),
+        "photos": photos,
+        "data.size": settings.data.size,
+        "data.scale": settings.data.scale,
+        "data.batch_size": settings.data.batch_size,
+        "seed": settings.seed,
+        **{f"trainer.{name}": settings.trainer.get(name) for name in devices_and_more},
+    }
+
+
+def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:
+    """Compare a checkpoint with the run that is to go on from it.
+
+    Raises:
+        ConfigError: they differ, or the run would end before the checkpoint.
+    """
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    before = checkpoint["identity"]
+    for name, value in expected.items():
+        if before[name] != value:
+            raise ConfigError(
+                f"resume: {path} was made with {name}={before[name]}, and this run has {value}; "
+                "to start a new run from a finished style, use init=FILE"
+            )
+    if checkpoint["global_step"] > steps:
+        raise ConfigError(
+            f"resume: {path} is at step {checkpoint['global_step']}, trainer.max_steps is {steps}"
+        )
