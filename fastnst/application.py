@@ -45,9 +45,8 @@ def application(name: str, job: Callable[[DictConfig, Path], None], argv: Sequen
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
             if cfg.out in outs:
-                raise ConfigError(
-                    f"out={cfg.out} is of an earlier run: try out='${{hydra:job.num}}-{cfg.out}'"
-                )
+                number = "${hydra:job.num}"
+                raise ConfigError(f"an earlier run wrote out={cfg.out}: {number} in it tells them apart")
             outs.update([cfg.out] if cfg.out else [])
             job(cfg, run_dir)
         except (FastNSTError, OSError) as err:  # Hydra would print what it thinks of it, too

@@ -166,7 +166,7 @@ class Watch(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Say how the network does on photos that it is not trained on."""
         total = trainer.callback_metrics.get("val/total")
-        if total is not None and trainer.is_global_zero:
+        if total is not None and trainer.is_global_zero and trainer.state.fn == "fit":
             logger.info("step %d: held-out loss %.3f", trainer.global_step, total)
 
     def on_train_batch_end(

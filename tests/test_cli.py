@@ -1,5 +1,6 @@
 """The command line as a whole, and the commands that only look."""
 
+import io
 import json
 import os
 import sys
@@ -117,6 +118,9 @@ class Stopped(KeyboardInterrupt):
     ("error", "status", "message"),
     [
         (FastNSTError("no\x1b[2J"), 1, "fastnst: no\\x1b[2J\n"),
+        (FastNSTError("no file a\nb"), 1, "fastnst: no file a\\nb\n"),
+        (OSError(28, "No space left on device"), 1, "fastnst: No space left on device\n"),
+        (PermissionError(13, "Permission denied", "a/b"), 1, "fastnst: a/b: Permission denied\n"),
         (KeyboardInterrupt(), 130, "fastnst: stopped\n"),
         (Stopped("resume=runs/1"), 143, "fastnst: resume=runs/1\n"),
         (SystemExit("fastnst: wrong"), 1, "fastnst: wrong\n"),
@@ -134,6 +138,26 @@ def test_a_bug_is_a_traceback(monkeypatch):
     monkeypatch.setattr(cli.Commands, "get_command", lambda *_: raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         cli.main(["train"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+def test_a_full_disk_behind_stdout_is_one_line(home):
+    with Path("/dev/full").open("w") as full, run("info", "tiny.safetensors", stdout=full) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == "fastnst: No space left on device\n"
+
+
+def test_letters_that_the_terminal_lacks_are_spelled_out(monkeypatch):
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", file)
+    cli.say("Größe.png", to_stdout=True)
+    assert file.buffer.getvalue().decode("ascii").strip() == r"Gr\xf6\xdfe.png"
+
+
+def test_a_stream_that_is_closed_is_no_error(home, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["info", "tiny.safetensors"]) == 0
 
 
 def test_settings_reach_hydra_as_they_are(capsys, monkeypatch):

@@ -189,6 +189,10 @@ def test_a_pickle_in_place_of_a_style_is_not_loaded(home, capsys, zipped):
         (["photo.png", "-o", "out.png"], 2, "Missing option '-s'"),
         (["-s", "tiny.safetensors", "-o", "out.png"], 2, "Missing argument 'PHOTO...'"),
         (["photo.png", "-s", "tiny.safetensors", "-o", "out.png", "--strength", "2"], 2, "'--strength'"),
+        (["photo.png", "-s", "tiny.safetensors", "-o", "out.png", "--strength", "nan"], 2, "'--strength'"),
+        (["", "-s", "tiny.safetensors", "-o", "out.png"], 1, "fastnst: a name is empty"),
+        (["photo.png", "-s", "tiny.safetensors", "-o", ""], 1, "fastnst: a name is empty"),
+        (["a\nb.png", "-s", "tiny.safetensors", "-o", "out.png"], 1, "no file or folder a\\nb.png\n"),
         (["photo.png", "-s", "tiny.safetensors", "-o", "out.png", "--size", "big"], 2, "'--size'"),
         (["photo.png", "-s", "tiny.safetensors", "-o", "out.png", "--speed", "9"], 2, "--speed"),
     ],
@@ -200,6 +204,24 @@ def test_what_cannot_work_is_said_and_writes_nothing(home, capsys, arguments, st
     assert message in err
     assert "Traceback" not in err
     assert {path.name for path in home.iterdir()} == {"photo.png", "tiny.safetensors"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and messages are POSIX's")
+def test_names_that_the_system_refuses_are_one_line_each(home, capsys):
+    long = "a" * 300
+    for arguments in (["photo.png", "-o", f"{long}.png"], ["photo.png", "-o", f"{long}/"]):
+        assert stylise(*arguments) == 1
+        assert capsys.readouterr().err.endswith(": File name too long\n")
+    assert cli.main(["stylise", "photo.png", "-s", "b" * 5000, "-o", "out.png"]) == 1
+    assert capsys.readouterr().err.endswith(": File name too long\n")
+    save("trip/a.png", noise(20, 24))
+    Path("trip/loop.png").symlink_to("loop.png")
+    assert stylise("trip", f"{long * 20}.png", "-o", "out") == 1
+    out, err = capsys.readouterr()
+    assert out == "out/a.png\n"
+    assert "cannot read trip/loop.png: Too many levels of symbolic links\n" in err
+    assert f"cannot read {long}" in err
+    assert "2 of 3 photos were not done" in err
 
 
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a place that nobody may write to")

@@ -2,9 +2,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from fastnst import config
-from fastnst.application import application
 from fastnst.config import GatysSettings, TrainSettings, choices, conf_dir, load, typed
-from fastnst.errors import ConfigError, ImageError
+from fastnst.errors import ConfigError
 
 
 def test_overrides_reach_the_typed_settings():
@@ -36,12 +35,53 @@ def test_gatys_composes_too():
         ("optim.lr=-1", "optim.lr must be above 0 and finite, not -1.0"),
         ("painting.strength=0", "painting.strength must be above 0 and finite, not 0.0"),
         ("logger=wandb", "logger must be csv or tensorboard, not 'wandb'"),
+        ("painting.strength=inf", "painting.strength must be above 0 and finite, not inf"),
+        ("optim.lr=nan", "optim.lr must be above 0 and finite, not nan"),
+        ("seed=9999999999999999999999", "seed must be from 0 to"),
+        ("data.batch_size=999999999", "data.batch_size must be from 1 to 4096"),
+        ("data.workers=999999999", "data.workers must be from 0 to 256"),
+        ("trainer.max_steps=true", "trainer.max_steps must be a number from 1, not True"),
+        ("trainer.val_check_interval=0", "trainer.val_check_interval must be a number from 1, not 0"),
+        ("+trainer.accumulate_grad_batches=x", "accumulate_grad_batches must be a number from 1, not 'x'"),
+        ("data.path=???", "data.path is missing: data.path=VALUE"),
+        (
+            "data.path=a,b",
+            r"data.path has several values: a list is data.path=\[a,b\], a sweep over them needs -m",
+        ),
     ],
 )
 def test_a_mistake_is_named_in_one_line(override, message):
     with pytest.raises(ConfigError, match=message) as caught:
         typed(TrainSettings, load("train", [override]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Größe (1).jpg",
+        "日本.png",
+        "a=b.png",
+        "it's.jpg",
+        "50%;#&!.png",
+        "~/a.jpg",
+        "[a,b",
+        "ü\\'ü\\",
+        "a b.jpg",
+    ],
+)
+def test_a_value_needs_no_quotes_to_be_a_files_name(value):
+    assert typed(GatysSettings, load("gatys", [f"content={value}"])).content == value
+
+
+def test_what_hydra_can_read_is_left_to_it():
+    settings = typed(
+        GatysSettings, load("gatys", ["steps=7", "content=${painting.title}ü", "betas=[0.5,0.9]"])
+    )
+    assert (settings.steps, settings.betas) == (7, [0.5, 0.9])
+    assert typed(
+        GatysSettings, load("gatys", ["painting=the_scream", "content=${painting.name}ü.png"])
+    ).content == ("the_screamü.png")
 
 
 @pytest.mark.parametrize("painting", choices("painting"))
@@ -63,37 +103,6 @@ def test_every_number_stands_in_conf_alone():
     for schema in vars(config).values():
         for field in getattr(schema, "__dataclass_fields__", {}).values():
             assert field.default.__class__.__name__ == "_MISSING_TYPE", field.name
-
-
-def test_application_sweeps_over_paintings(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    done = []
-
-    def job(cfg, run_dir):
-        done.append(cfg.painting.name)
-        (run_dir / "losses.csv").touch()
-
-    application("train", job, ["-m", "painting=the_scream,great_wave", "data=samples"])
-    assert done == ["the_scream", "great_wave"]
-    assert len([path for path in tmp_path.glob("runs/sweep_*/*") if path.is_dir()]) == 2
-
-
-def test_application_passes_an_error_on_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def job(cfg, run_dir):
-        raise ImageError("photo.jpg: not a picture")
-
-    with pytest.raises(ImageError, match=r"^photo\.jpg: not a picture$"):
-        application("train", job, ["data=samples"])
-
-
-def test_the_working_directory_stays_the_users(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    seen = []
-    application("train", lambda cfg, run_dir: seen.append((tmp_path.cwd(), run_dir)), ["data=samples"])
-    assert seen[0][0] == tmp_path
-    assert tmp_path / "runs" in seen[0][1].parents
 
 
 def test_conf_is_plain(tmp_path):

@@ -122,6 +122,43 @@ def test_a_name_as_long_as_the_system_allows_works(tmp_path):
     assert target.exists()
 
 
+def test_a_place_is_tried_before_the_work_and_left_as_it_was(tmp_path):
+    files.check_writable(tmp_path / "new" / "folder" / "file.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("folder.png", "it is a folder"),
+        ("file/new.png", "file is not a folder"),
+        ("file/new/new.png", "file is not a folder"),
+        ("a" * 300 + ".png", "File name too long"),
+        ("a" * 300 + "/new.png", "File name too long"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="messages are POSIX's")
+def test_a_place_that_cannot_be_written_is_known_before(tmp_path, name, message):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(FastNSTError, match="cannot write .*" + message) as caught:
+        files.check_writable(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a place that nobody may write to")
+def test_a_folder_that_takes_no_files_is_known_before():
+    with pytest.raises(FastNSTError, match=r"cannot write /proc/new\.png"):
+        files.check_writable("/proc/new.png")
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert files.typed_path("~/a.png") == tmp_path / "a.png"
+    assert files.typed_path("a~.png") == Path("a~.png")
+
+
 def test_the_cache_is_where_the_user_put_it(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("FASTNST_CACHE", raising=False)

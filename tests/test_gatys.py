@@ -291,12 +291,23 @@ def test_nan_writes_the_best_and_says_so(run, tmp_path, monkeypatch):
         (["device=abacus"], "there is no device 'abacus' here"),
         (["out=picture.gif"], "out=picture.gif does not end as a picture that fastnst writes"),
         (["out=photo.png"], "out=photo.png would overwrite the photo"),
+        (
+            ["out=painting.png", "painting.image=painting.png"],
+            "out=painting.png would overwrite the painting",
+        ),
+        (["out=d.png"], "cannot write d.png: it is a folder"),
+        (["out=p.png", "snapshot_every=1"], "p.snapshots is not a folder"),
+        (["content="], "no photo was given"),
+        (["lr=inf"], "lr must be above 0 and finite, not inf"),
         (["out=photo.png/picture.png"], "cannot write photo.png/picture.png"),
         (["loss.pooling=median"], "pooling must be 'max' or 'average', not 'median'"),
         (["+loss.content_layers.relu9_1=1"], "VGG-19 has no relu9_1"),
     ],
 )
 def test_a_mistake_is_one_line(run, tmp_path, argv, message):
+    Image.new("RGB", (40, 40)).save(tmp_path / "painting.png")
+    (tmp_path / "d.png").mkdir()
+    (tmp_path / "p.snapshots").touch()
     status, out, err = run(*argv)
     assert (status, out) == (1, "")
     assert err.startswith("fastnst: ")

@@ -108,6 +108,8 @@ def test_a_picture_too_small_for_the_caller_is_refused_by_name(tmp_path):
         images.read(path, min_side=16)
     wide = saved(tmp_path / "wide.png", Image.fromarray(noise(20, 400)))
     assert images.read(wide, min_side=16).height == 20
+    with pytest.raises(ImageError, match="1x1 px, and at least 16x16"):
+        images.read(path, size=100, min_side=16)
     with pytest.raises(ImageError, match="100x5 px"):
         images.read(wide, size=100, min_side=16)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny_style
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from fastnst import style_file
@@ -174,3 +175,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FastNSTError, match=r"cannot write .*tiny"):
         tiny_style.write(tmp_path / "file")
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def save_file(*_):
+        raise SafetensorError("Error while serializing: No space left on device")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", save_file)
+    with pytest.raises(StyleFileError, match=r"cannot write .*tiny\.safetensors: .*No space left"):
+        tiny_style.write(tmp_path)
+    assert list(tmp_path.iterdir()) == []

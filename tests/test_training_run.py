@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fastnst import cli, config, style_file, training_run
+from fastnst import checkpoints, cli, config, style_file, training_run
 from fastnst.config import TrainSettings
-from fastnst.errors import ConfigError, DataError, ImageError, TrainingError
+from fastnst.errors import ConfigError, DataError, FastNSTError, ImageError, TrainingError
 from fastnst.networks import build
 from fastnst.training_run import Stopped, train
 
@@ -168,11 +168,55 @@ def test_training_starts_from_a_style(tmp_path):
         (["trainer.precision=17"], ConfigError, "trainer: .*17"),
         (["data=folder", "data.path=empty"], DataError, "empty"),
         (["network.arguments.width=0"], ConfigError, "width of the johnson network"),
+        (["out=empty.safetensors"], FastNSTError, "cannot write empty.safetensors: it is a folder"),
+        (["out=README.md/a.safetensors"], FastNSTError, "cannot write .*README.md is not a folder"),
+        (["trainer.accelerator=tpu"], ConfigError, "trainer: "),
+        (["+trainer.overfit_batches=1"], ConfigError, "trainer: .*overfit_batches"),
     ],
 )
 def test_a_mistake_is_told_before_the_first_step(tmp_path, overrides, error, message, monkeypatch):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.safetensors").mkdir()
     (tmp_path / "README.md").write_text("text")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=message):
         train(settings("trainer.max_steps=1", *overrides), tmp_path / "run")
+
+
+def test_a_run_without_a_step_makes_no_style(tmp_path):
+    with pytest.raises(TrainingError, match="no step was done"):
+        train(settings("+trainer.limit_train_batches=0", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    assert not (tmp_path / "a.safetensors").exists()
+
+
+def test_a_run_without_validation_makes_one(tmp_path):
+    chosen = settings("+trainer.limit_val_batches=0", "trainer.max_steps=1", f"out={tmp_path}/a.safetensors")
+    assert style_file.read(train(chosen, tmp_path / "run")).record["held_out"] == {}
+
+
+def test_a_style_that_cannot_be_written_in_the_end_is_not_lost(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise FastNSTError("cannot write a.safetensors: No space left on device")
+
+    chosen = settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors")
+    with monkeypatch.context() as patch:
+        patch.setattr(style_file, "write", refuse)
+        with pytest.raises(TrainingError, match=r"No space .*resume=.*run and"):
+            train(chosen, tmp_path / "run")
+    chosen.resume = str(tmp_path / "run")
+    assert train(chosen, tmp_path / "again").is_file()
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
+    plugin = checkpoints.AtomicCheckpoints()
+    plugin.save_checkpoint({"step": 1}, tmp_path / "last.ckpt")
+
+    def fill(checkpoint, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("unexpected pos 47296 vs 47216")
+
+    monkeypatch.setattr(torch, "save", fill)
+    with pytest.raises(FastNSTError, match=r"cannot write .*last\.ckpt: is the disk full\?"):
+        plugin.save_checkpoint({"step": 2}, tmp_path / "last.ckpt")
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True) == {"step": 1}

@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import click
 
@@ -116,7 +116,9 @@ class _Messages(logging.Handler):
 
 def say(message: str, *, to_stdout: bool = False) -> None:
     """Write one line beside a progress bar that may be running: to stderr, or a result to stdout."""
-    stream = sys.stdout if to_stdout else sys.stderr
+    stream: TextIO | None = sys.stdout if to_stdout else sys.stderr
+    if stream is None:  # closed by who started the program
+        return
     encoding = stream.encoding or "utf-8"  # Windows' and an ASCII locale's lack most letters
     message = message.encode(encoding, "backslashreplace").decode(encoding)
     if tqdm := sys.modules.get("tqdm"):
