@@ -172,7 +172,9 @@ class Watch(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """After a step."""
+        """After a batch, of which a step may have several."""
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
         step = trainer.global_step
         assert isinstance(module, StyleTraining)
         if self.report is not None and trainer.is_global_zero:
