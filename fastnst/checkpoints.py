@@ -78,9 +78,9 @@ def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     before = checkpoint["identity"]
     for name, value in expected.items():
-        if before[name] != value:
+        if before.get(name) != value:
             raise ConfigError(
-                f"resume: {path} was made with {name}={before[name]}, and this run has {value}; "
+                f"resume: {path} was made with {name}={before.get(name)}, and this run has {value}; "
                 "to start a new run from a finished style, use init=FILE"
             )
     if checkpoint["global_step"] > steps:

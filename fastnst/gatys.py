@@ -125,9 +125,9 @@ def _stepper(
     name: str, picture: Tensor, *, lr: float, betas: Sequence[float], history: int
 ) -> torch.optim.Optimizer:
     """An optimiser of one tensor that evaluates its closure once a step."""
-    # Figures: Starry Night at 192 px, best total loss of 200 evaluations from the photo, whose own is 136.6.
+    # Figures: Starry Night at 192 px, 200 evaluations from the photo, total loss in float32: 136.6 before.
     if name == "adam":
-        # lr 0.02: 6.81; 0.04: 6.90; 0.04 falling to 0.004 along a cosine: 7.24 (VGG-19 in bfloat16).
+        # With VGG-19 in bfloat16: lr 0.02: 6.81; 0.04: 6.90; 0.04 falling to 0.004 along a cosine: 7.24.
         return torch.optim.Adam([picture], lr=lr, betas=(betas[0], betas[1]))
     if name != "lbfgs":
         raise ConfigError(f"optimizer must be adam or lbfgs, not {name!r}")

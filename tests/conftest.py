@@ -15,6 +15,7 @@ os.environ["MPLBACKEND"] = "agg"
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+import tiny_style  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import Tensor  # noqa: E402
@@ -64,3 +65,12 @@ def photo_file(photo: Tensor, tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     Image.fromarray(np.uint8(photo[0].permute(1, 2, 0).numpy() * 255 + 0.5)).save(path)
     return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory but for ``tiny.safetensors`` and ``photo.png`` of 32x24 px."""
+    monkeypatch.chdir(tmp_path)
+    tiny_style.write(Path())
+    tiny_style.save("photo.png", tiny_style.noise(24, 32))
+    return tmp_path

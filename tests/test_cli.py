@@ -9,22 +9,13 @@ from pathlib import Path
 import click
 import pytest
 import tiny_style
-from tiny_style import noise, run, save
+from tiny_style import run
 
 import fastnst
 from fastnst import cli, style_file
 from fastnst.cli.bar import terminal_bar
 from fastnst.errors import FastNSTError
 from fastnst.progress import Progress
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """An empty working directory but for ``tiny.safetensors`` and ``photo.png`` of 32x24 px."""
-    monkeypatch.chdir(tmp_path)
-    tiny_style.write(Path())
-    save("photo.png", noise(24, 32))
-    return tmp_path
 
 
 def test_installed_styles_are_listed(home, capsys, monkeypatch):

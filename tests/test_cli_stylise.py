@@ -18,15 +18,6 @@ from tiny_style import noise, run, save
 from fastnst import cli, images
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """An empty working directory but for ``tiny.safetensors`` and ``photo.png`` of 32x24 px."""
-    monkeypatch.chdir(tmp_path)
-    tiny_style.write(Path())
-    save("photo.png", noise(24, 32))
-    return tmp_path
-
-
 def stylise(*arguments: str) -> int:
     return cli.main(["stylise", "-s", "tiny.safetensors", "--device", "cpu", *arguments])
 

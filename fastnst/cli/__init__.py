@@ -15,7 +15,7 @@ from fastnst.errors import FastNSTError
 HELP = """Repaint photos in the style of a painting.
 
 One small network per painting, trained against VGG-19's content and Gram-matrix style losses, repaints a
-photo in milliseconds; on the very same losses runs the original optimiser of Gatys, Ecker and Bethge.
+photo in milliseconds; on the same losses runs the original optimiser of Gatys, Ecker and Bethge.
 
 \b
 fastnst stylise photo.jpg --style starry_night -o picture.jpg
