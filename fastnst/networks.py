@@ -8,7 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fastnst.errors import ConfigError, ImageError
+from fastnst.architectures import (
+    MIN_SIZE,
+    Architecture,
+    Beside,
+    Box,
+    Conv,
+    Layer,
+    Norm,
+    Relu,
+    Residual,
+    Unshuffle,
+    Upsample,
+    architecture,
+)
+from fastnst.errors import ImageError
 
 
 class Statistics(NamedTuple):
@@ -32,12 +46,14 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.eps = 1e-5
         self.record: list[Statistics] | None = None
+        self.kept: tuple[float, float, float, float] | None = None
         self.frozen: Statistics | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(B, C, H, W)``."""
         if self.record is not None:
-            variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0, keepdim=True)
+            seen = x if self.kept is None else _part(x, self.kept)
+            variance, mean = torch.var_mean(seen.float(), dim=(0, 2, 3), correction=0, keepdim=True)
             self.record.append(Statistics(mean, variance))
         if self.frozen is None:
             return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
@@ -45,15 +61,24 @@ class InstanceNorm(nn.Module):
         return x * gain + (self.bias.view(1, -1, 1, 1) - self.frozen.mean * gain)
 
 
-class StyleNetwork(nn.Module):
-    """What every network of fastnst promises: a picture in, a picture of the same size out.
+def _part(x: Tensor, shares: tuple[float, float, float, float]) -> Tensor:
+    """``(B, C, H, W)`` from top and left to bottom and right, which are shares of its sides."""
+    height, width = x.shape[-2:]
+    top, left, bottom, right = shares
+    return x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
 
-    A subclass sets ``stride``, the factor by which its sides must divide, and ``paint``, which maps
-    ``(B, 3, H, W)`` in [0, 1] with such sides to the same shape.
+
+class StyleNetwork(nn.Module):
+    """A network that gives every picture back in its own size.
+
+    Args:
+        architecture: its layers.
     """
 
-    min_size = 16  # px: at a quarter of it, reflection padding still has pixels to reflect
-    stride = 1
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.layers = _sequence(architecture.layers)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Repaint a batch.
@@ -68,27 +93,36 @@ class StyleNetwork(nn.Module):
             ImageError: a side is shorter than 16 px.
         """
         height, width = pictures.shape[-2:]
-        if min(height, width) < self.min_size:
-            raise ImageError(f"picture is {width}x{height} px; at least {self.min_size} px a side are needed")
-        padded = F.pad(pictures, (0, -width % self.stride, 0, -height % self.stride), mode="reflect")
-        return self.paint(padded)[..., :height, :width]
+        if min(height, width) < MIN_SIZE:
+            raise ImageError(f"picture is {width}x{height} px; at least {MIN_SIZE} px a side are needed")
+        stride = self.architecture.stride
+        padded = F.pad(pictures, (0, -width % stride, 0, -height % stride), mode="reflect")
+        picture: Tensor = (self.layers(padded).tanh() + 1) / 2
+        return picture[..., :height, :width]
 
-    def paint(self, pictures: Tensor) -> Tensor:
-        """Repaint ``(B, 3, H, W)`` whose sides divide by ``stride``."""
-        raise NotImplementedError
+    def statistics(self, pictures: Tensor, kept: Box | None = None) -> list[Statistics]:
+        """Statistics of every instance normalisation over one pass, pooled over the batch, in their order.
 
-    def statistics(self, pictures: Tensor) -> list[Statistics]:
-        """Statistics of every instance normalisation over one pass, pooled over the batch, in their order."""
+        Args:
+            pictures: as for ``forward``.
+            kept: the part that counts, where not all does: its sides multiples of the stride, or at the end.
+        """
         record: list[Statistics] = []
+        stride = self.architecture.stride
+        shares = None
+        if kept is not None:
+            height, width = (-(-side // stride) for side in pictures.shape[-2:])
+            top, left, bottom, right = (-(-side // stride) for side in kept)
+            shares = (top / height, left / width, bottom / height, right / width)
         norms = [module for module in self.modules() if isinstance(module, InstanceNorm)]
         for norm in norms:
-            norm.record = record
+            norm.record, norm.kept = record, shares
         try:
             with torch.no_grad():
                 self(pictures)
         finally:
             for norm in norms:
-                norm.record = None
+                norm.record = norm.kept = None
         return record
 
     @contextmanager
@@ -104,98 +138,51 @@ class StyleNetwork(nn.Module):
                 norm.frozen = None
 
 
-def _conv(inputs: int, outputs: int, size: int, *, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the sides (over ``stride``) by reflection."""
-    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, padding_mode="reflect")
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions beside the identity, no rectification after the sum.
-
-    Johnson et al. (2016), supplementary material, after Gross & Wilber (2016).
-    """
-
-    def __init__(self, channels: int) -> None:
+class _Residual(nn.Module):
+    def __init__(self, branch: nn.Sequential) -> None:
         super().__init__()
-        self.branch = nn.Sequential(
-            _conv(channels, channels, 3),
-            InstanceNorm(channels),
-            nn.ReLU(inplace=True),
-            _conv(channels, channels, 3),
-            InstanceNorm(channels),
-        )
+        self.branch = branch
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to the same shape."""
         y: Tensor = x + self.branch(x)
         return y
 
 
-class Johnson(StyleNetwork):
-    """The transformer of Johnson et al. (2016), supplementary material, table 1.
-
-    Three departures, each the field's cure for an artefact: instance for batch normalisation (Ulyanov et al.,
-    2016); reflection padding at every convolution, not 40 px at the start and none in the blocks; nearest
-    neighbour and a convolution for the fractionally strided ones, which leave a checkerboard (Odena et al.,
-    2016, https://distill.pub/2016/deconv-checkerboard).
-
-    Args:
-        width: channels of the first layer (the paper's: 32); the blocks have four times as many.
-        blocks: residual blocks (the paper's: 5).
-
-    Raises:
-        ConfigError: an argument is not a positive number.
-    """
-
-    stride = 4
-
-    def __init__(self, *, width: int, blocks: int) -> None:
+class _Beside(nn.Module):
+    def __init__(self, branch: nn.Sequential) -> None:
         super().__init__()
-        for name, value in (("width", width), ("blocks", blocks)):
-            if not isinstance(value, int) or not 1 <= value <= 1024:
-                raise ConfigError(
-                    f"{name} of the johnson network must be a number from 1 to 1024, not {value!r}"
-                )
-        self.layers = nn.Sequential(
-            _conv(3, width, 9),
-            InstanceNorm(width),
-            nn.ReLU(inplace=True),
-            _conv(width, 2 * width, 3, stride=2),
-            InstanceNorm(2 * width),
-            nn.ReLU(inplace=True),
-            _conv(2 * width, 4 * width, 3, stride=2),
-            InstanceNorm(4 * width),
-            nn.ReLU(inplace=True),
-            *[ResidualBlock(4 * width) for _ in range(blocks)],
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            _conv(4 * width, 2 * width, 3),
-            InstanceNorm(2 * width),
-            nn.ReLU(inplace=True),
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            _conv(2 * width, width, 3),
-            InstanceNorm(width),
-            nn.ReLU(inplace=True),
-            _conv(width, 3, 9),
-        )
+        self.branch = branch
 
-    def paint(self, pictures: Tensor) -> Tensor:
-        """``(B, 3, H, W)`` to the same shape; a scaled tanh ends it, as in the paper."""
-        y: Tensor = (self.layers(pictures).tanh() + 1) / 2
-        return y
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.branch(x), x], dim=1)
 
 
-NETWORKS: dict[str, type[StyleNetwork]] = {"johnson": Johnson}
+def _sequence(layers: tuple[Layer, ...]) -> nn.Sequential:
+    return nn.Sequential(*map(_module, layers))
+
+
+def _module(layer: Layer) -> nn.Module:
+    match layer:
+        case Conv(inputs, outputs, size, stride):
+            return nn.Conv2d(inputs, outputs, size, stride, size // 2, padding_mode="reflect")
+        case Norm(channels):
+            return InstanceNorm(channels)
+        case Relu():
+            return nn.ReLU(inplace=True)
+        case Unshuffle(factor):
+            return nn.PixelUnshuffle(factor)
+        case Upsample(factor):
+            return nn.Upsample(scale_factor=factor, mode="nearest")
+        case Residual(branch):
+            return _Residual(_sequence(branch))
+        case Beside(branch):
+            return _Beside(_sequence(branch))
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> StyleNetwork:
-    """The network that a style file or conf/network names.
+    """The network that a style file or conf/network names, with fresh weights.
 
     Raises:
-        ConfigError: there is no such network, or it does not take these arguments.
+        ConfigError: see ``architectures.architecture``.
     """
-    if name not in NETWORKS:
-        raise ConfigError(f"there is no network {name!r}; there are {', '.join(sorted(NETWORKS))}")
-    try:
-        return NETWORKS[name](**arguments)
-    except TypeError as err:
-        raise ConfigError(f"network {name} does not take {dict(arguments)}: {err}") from err
+    return StyleNetwork(architecture(name, arguments))

@@ -4,13 +4,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from fastnst.errors import ConfigError, ImageError
-from fastnst.networks import InstanceNorm, Johnson, build
+from fastnst.networks import InstanceNorm, build
 
 
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    network = Johnson(width=4, blocks=2).eval()
+    network = build("johnson", {"width": 4, "blocks": 2}).eval()
     for parameter in network.parameters():  # weights of normalisations are 1 and 0 at the start: not a test
         nn.init.normal_(parameter, std=0.3)
     return network
@@ -65,7 +65,7 @@ def test_a_photo_too_small_is_refused(network):
 
 
 def test_the_paper_has_1_68_million_weights():
-    count = sum(p.numel() for p in Johnson(width=32, blocks=5).parameters())
+    count = sum(p.numel() for p in build("johnson", {"width": 32, "blocks": 5}).parameters())
     assert count == 1_679_235  # as PyTorch's own example, which has the same layers
 
 
@@ -110,7 +110,7 @@ def test_after_the_block_a_picture_has_its_own_statistics_again(network):
 
 
 def test_an_unknown_network_or_argument_is_named():
-    with pytest.raises(ConfigError, match="there is no network 'unet'; there are johnson"):
+    with pytest.raises(ConfigError, match="there is no network 'unet'; there are fast, johnson"):
         build("unet", {})
     with pytest.raises(ConfigError, match=r"network johnson does not take \{'depth': 3\}"):
         build("johnson", {"depth": 3})

@@ -4,7 +4,7 @@ import torch
 from fastnst.config import OptimSettings
 from fastnst.errors import TrainingError
 from fastnst.losses import PerceptualLoss
-from fastnst.networks import Johnson
+from fastnst.networks import build
 from fastnst.training import StyleTraining, schedule
 from fastnst.vgg import VGG19Features
 
@@ -23,7 +23,7 @@ def module(tiny_weights, photo):
         tv_weight=0.1,
     )
     style = loss.style_target(photo.flip(-1).sqrt())
-    module = StyleTraining(Johnson(width=2, blocks=1), loss, style, optim=OPTIM, steps=100)
+    module = StyleTraining(build("johnson", {"width": 2, "blocks": 1}), loss, style, optim=OPTIM, steps=100)
     module.log_dict = lambda *args, **kwargs: None
     return module
 

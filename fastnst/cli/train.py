@@ -21,7 +21,7 @@ Train a style: one network that repaints any photo like one painting.
 
 Settings people learn by heart, with --cfg job to see them all:
   painting, painting.image, painting.size (px: smaller gives finer strokes), painting.strength
-  network (johnson, johnson_full), loss (fastnst, johnson, gatys), loss.style_weight
+  network (fast, tiny, johnson, johnson_half), loss (fastnst, johnson, gatys), loss.style_weight
   data (coco, folder, samples), data.path, data.size, data.batch_size, data.limit, data.val_path
   trainer.max_steps, optim.lr, init (scratch or a style), seed, logger (csv, tensorboard)
   ~loss.style_layers.relu5_1 leaves a layer out, +loss.style_layers.relu3_3=1 adds one
