@@ -121,12 +121,17 @@ class OptimSettings:
     lr: float
     lr_final: float
     warmup: int
+    grid_weight: float
 
     def __post_init__(self) -> None:
         _require(0 < self.lr < math.inf, f"optim.lr must be above 0 and finite, not {self.lr}")
         _require(
             0 <= self.lr_final <= self.lr,
             f"optim.lr_final must be between 0 and optim.lr ({self.lr}), not {self.lr_final}",
+        )
+        _require(
+            0 <= self.grid_weight < math.inf,
+            f"optim.grid_weight must be 0 or more and finite, not {self.grid_weight}",
         )
         _require(self.warmup >= 0, f"optim.warmup must be 0 or more, not {self.warmup}")
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from fastnst.config import DataSettings, OptimSettings
 from fastnst.data import Photos, PositionSampler
 from fastnst.errors import TrainingError
-from fastnst.losses import LossTerms, PerceptualLoss
+from fastnst.losses import LossTerms, PerceptualLoss, grid_power
 from fastnst.networks import StyleNetwork
 
 ADVICE = (
@@ -29,7 +29,7 @@ class StyleTraining(pl.LightningModule):
         network: what is trained.
         loss: what it is trained for; its VGG-19 is in no checkpoint.
         style: ``loss.style_target(painting)``.
-        optim: Adam and its schedule.
+        optim: Adam, its schedule, and what is trained against beside the loss.
         steps: at which the cosine ends.
     """
 
@@ -63,14 +63,14 @@ class StyleTraining(pl.LightningModule):
         """Take the running mean back."""
         self.usual = float(checkpoint["usual"])
 
-    def measure(self, photos: Tensor) -> LossTerms:
-        """The loss of the network's pictures of ``photos``, ``(B, 3, H, W)``."""
+    def measure(self, photos: Tensor) -> tuple[LossTerms, Tensor]:
+        """Loss and ``grid_power``, ``()``, of the network's pictures of ``photos``, ``(B, 3, H, W)``."""
         photos = photos.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             content = self.loss.content_target(photos)
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
-        terms: LossTerms = self.loss(self.network(photos).float(), content, style)
-        return terms
+        pictures = self.network(photos).float()
+        return self.loss(pictures, content, style), grid_power(pictures)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """One batch, ``(B, 3, H, W)``.
@@ -78,10 +78,11 @@ class StyleTraining(pl.LightningModule):
         Raises:
             TrainingError: the loss is not a number, or has exploded.
         """
-        terms = self.measure(batch)
+        terms, grid = self.measure(batch)
         self._guard(terms.total.item())
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.named().items()})
-        return terms.total
+        named = {**terms.named(), "grid": grid}
+        self.log_dict({f"train/{name}": value.detach() for name, value in named.items()})
+        return terms.total + self.optim.grid_weight * grid
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Let no gradient reach the weights that would spoil them.
@@ -104,7 +105,8 @@ class StyleTraining(pl.LightningModule):
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Held-out losses of one batch, ``(B, 3, H, W)``."""
-        named = {f"val/{name}": value for name, value in self.measure(batch).named().items()}
+        terms, grid = self.measure(batch)
+        named = {f"val/{name}": value for name, value in {**terms.named(), "grid": grid}.items()}
         self.log_dict(named, batch_size=len(batch), sync_dist=True)
 
     def configure_optimizers(self) -> Any:

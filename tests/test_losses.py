@@ -9,6 +9,7 @@ from fastnst.losses import (
     PerceptualLoss,
     content_distance,
     gram_matrix,
+    grid_power,
     style_distance,
     total_variation,
 )
@@ -149,3 +150,26 @@ def test_build_multiplies_the_style_weight_by_the_paintings_strength(tiny_weight
     loss = losses.build(settings, tiny_weights, strength=2.5, dtype=torch.float32)
     assert loss.style_weight == 25.0
     assert loss.content_weight == 2.0
+
+
+def test_grid_power_is_the_power_of_a_grid_and_of_nothing_else():
+    place = torch.arange(160)
+    noise = torch.rand(1, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    shading = (place / 160).expand(1, 3, 160, 160)
+    house = (place > 50).float().expand(1, 3, 160, 160)
+    for period in (2, 4, 8):
+        wave = 0.02 * torch.cos(2 * torch.pi * place / period)
+        power = wave.square().mean()
+        torch.testing.assert_close(grid_power(0.5 + wave.expand(1, 3, 160, 160)), power, rtol=0.01, atol=0)
+        torch.testing.assert_close(grid_power(house + wave.view(-1, 1)), power, rtol=0.3, atol=0)
+    for plain in (noise, shading, shading.mT, house, house.mT):
+        assert grid_power(plain) < 1e-4
+
+
+def test_grid_power_has_a_gradient_and_needs_three_windows():
+    picture = (
+        (0.5 + 0.02 * torch.cos(torch.pi * torch.arange(80.0))).expand(2, 3, 80, 80).clone().requires_grad_()
+    )
+    grid_power(picture).backward()
+    assert picture.grad.abs().sum() > 0
+    assert grid_power(picture[..., :72]) == 0
