@@ -1,147 +1,150 @@
-"""What runs a style's network: numpy pictures in, numpy pictures out, whatever computes in between."""
+"""What runs a style's network: bytes in, bytes out, whatever computes in between."""
 
+import logging
+import shutil
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnst.errors import ConfigError, ImageError, StyleFileError
+from fastnst import architectures
+from fastnst.architectures import Architecture, Box
+from fastnst.architectures import Statistics as Statistics
+from fastnst.errors import ConfigError, StyleFileError
 from fastnst.style_file import Style
 
-if TYPE_CHECKING:
-    import torch
+logger = logging.getLogger(__name__)
 
-ENGINES = ("auto", "torch")
+ENGINES = ("auto", "openvino", "torch")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+"""Linux has one of them where PyTorch may find a GPU: NVIDIA's, AMD's, or that of the Windows around WSL."""
 
 
 class Engine(Protocol):
     """A network ready to run."""
 
+    description: str  # such as "openvino bfloat16 on cpu"
     min_size: int  # px: the shortest side it takes
-    description: str  # such as "torch on cpu"
+    stride: int  # px: the sides of a tile should divide by it, and tiles begin at its multiples
+    reach: int  # px that a px of the photo reaches in the picture: tiles overlap by at least this
+    batch: int  # pictures of one size that are worth doing at once
+    workers: int  # calls of stylise() that are worth making at once, from threads
 
-    def stylise(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Repaint a batch.
+    def stylise(
+        self, pictures: NDArray[np.uint8], *, statistics: Statistics | None = None
+    ) -> NDArray[np.uint8]:
+        """Repaint a batch; several threads may.
 
         Args:
-            pictures: ``(B, 3, H, W)``, RGB in [0, 1].
+            pictures: ``(B, H, W, 3)``, RGB.
+            statistics: what the network normalises with in place of each picture's own.
 
         Returns:
-            ``(B, 3, H, W)``, RGB in [0, 1].
+            ``(B, H, W, 3)``, RGB.
 
         Raises:
             ImageError: the pictures are too small, or too large for the memory.
         """
 
+    def statistics(
+        self, pictures: NDArray[np.uint8], *, given: Statistics | None = None, kept: Box | None = None
+    ) -> Statistics:
+        """What the instance normalisations see in one pass, pooled over the batch.
 
-class TorchEngine:
-    """A style's network in PyTorch, on any device that PyTorch has.
+        Args:
+            pictures: ``(B, H, W, 3)``, RGB.
+            given: what the network normalises with in place of each picture's own.
+            kept: top, left, bottom and right of the part that counts, px, where not all does: multiples of
+                the stride, or at the picture's end.
 
-    Args:
-        style: the style to load.
-        device: see ``fastnst.devices.choose``.
+        Raises:
+            ImageError: the pictures are too small, or too large for the memory.
+        """
 
-    Raises:
-        ConfigError: there is no such device here.
-        StyleFileError: the weights are not those of the network that the record names.
-    """
-
-    def __init__(self, style: Style, device: str = "auto") -> None:
-        import torch
-
-        from fastnst import devices
-
-        self._device = devices.choose(device)
-        self._network = _network(style).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.min_size = int(self._network.min_size)
-        self._pixel_bytes = _pixel_bytes(self._network, self._device) if self._device.type == "cpu" else 0
-        self.description = f"torch on {self._device}"
-
-    def stylise(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See ``Engine``."""
-        import torch
-
-        batch_size, _, height, width = pictures.shape
-        # A system out of memory kills without a word where an accelerator raises an error.
-        if self._pixel_bytes and (free := free_memory()) is not None:
-            pixels = free // self._pixel_bytes
-            if batch_size * height * width > pixels:
-                raise ImageError(too_large(height, width, pixels // batch_size))
-        try:
-            with torch.inference_mode():
-                batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device)  # (B, 3, H, W)
-                result = self._network(batch.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
-                done: NDArray[np.float32] = result.float().contiguous().cpu().numpy()
-        except (torch.OutOfMemoryError, RuntimeError, MemoryError) as err:
-            if "memory" not in str(err).lower() and not isinstance(err, MemoryError):
-                raise
-            raise ImageError(too_large(height, width)) from err
-        return done
+    def memory(self, height: int, width: int) -> int:
+        """About how many bytes ``stylise`` of one picture takes at its peak."""
 
 
-def too_large(height: int, width: int, pixels: int | None = None) -> str:
-    """What to say of a picture that needs more memory than there is, with a size for which there is enough.
-
-    Args:
-        height: of the picture, px.
-        width: of the picture, px.
-        pixels: how many there is memory for, when that is known.
-    """
-    share = (pixels / (height * width)) ** 0.5 if pixels is not None else 0.5
-    size = max(16, int(max(height, width) * share) // 16 * 16)
-    return f"not enough memory for {width}x{height} px; try --size {size}"
-
-
-def free_memory() -> int | None:
-    """Bytes of memory that this process may still take, where the system (Linux) tells."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    except (OSError, ValueError):
-        return None
-    try:  # a container's own limit
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
-        free.append(int(limit) - int(used))
-    except (OSError, ValueError):
-        pass
-    return min(free, default=None)
-
-
-def open_engine(style: Style, *, engine: str = "auto", device: str = "auto") -> Engine:
+def open_engine(
+    style: Style,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    workers: int = 1,
+) -> Engine:
     """The engine for a style on this machine.
 
     Args:
         style: the style to load.
-        engine: "torch", or "auto" for the fastest one here.
+        engine: "openvino", for CPUs; "torch"; "auto" for the fastest one here.
         device: see ``fastnst.devices.choose``.
+        precision: "float32", "bfloat16", "float16", or "auto" for the fastest that the device has natively.
+        threads: of the CPU; None leaves it to the engine.
+        workers: how many calls of ``stylise`` there will be at once; they share the CPU's threads.
 
     Raises:
-        ConfigError: there is no such engine or device here.
+        ConfigError: there is no such engine, device or precision here.
         StyleFileError: the weights are not those of the network that the record names.
     """
-    if engine not in ENGINES:
-        raise ConfigError(f"there is no engine {engine!r}; there are {', '.join(ENGINES)}")
-    return TorchEngine(style, device)
+    for kind, value, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise ConfigError(f"there is no {kind} {value!r}; there are {', '.join(known)}")
+    architecture = _architecture(style)
+    if engine == "auto":
+        engine = _fastest(device)
+    if engine == "torch":
+        from fastnst.torch_engine import TorchEngine
+
+        return TorchEngine(style, architecture, device=device, precision=precision, threads=threads)
+    if device not in ("auto", "cpu"):
+        raise ConfigError(f"the openvino engine computes on the CPU, not on {device!r}; the torch engine may")
+    try:
+        from fastnst.openvino_engine import OpenVINOEngine
+    except ImportError as err:
+        raise ConfigError(f"OpenVINO cannot be loaded ({err}): pip install openvino, or use torch") from err
+    return OpenVINOEngine(style, architecture, precision=precision, threads=threads, workers=workers)
 
 
-def _network(style: Style) -> "torch.nn.Module":
-    """The style's network with its weights, on the CPU, for inference.
+def _fastest(device: str) -> str:
+    """The engine for a device; torch takes seconds to import and is asked only where there may be a GPU."""
+    if device not in ("auto", "cpu"):
+        return "torch"
+    if device == "auto" and _may_have_gpu():
+        from fastnst import devices
+
+        if devices.choose("auto").type == "cuda":
+            return "torch"
+    try:
+        import fastnst.openvino_engine  # noqa: F401
+    except ImportError as err:
+        logger.warning("OpenVINO cannot be loaded (%s): PyTorch is used, which is several times slower", err)
+        return "torch"
+    return "openvino"
+
+
+def _may_have_gpu() -> bool:
+    if sys.platform == "win32":
+        return shutil.which("nvidia-smi") is not None
+    return any(Path(file).exists() for file in GPU_FILES)
+
+
+def _architecture(style: Style) -> Architecture:
+    """The network that the record names, sure to be that of the weights.
 
     Raises:
-        StyleFileError: they do not belong together.
+        StyleFileError: it is not.
     """
-    import torch
-
-    from fastnst.networks import build
-
     wanted = style.record["network"]
     try:
-        with torch.device("meta"):  # shapes alone: a file asks for no more memory than its size
-            network = build(wanted["name"], wanted["arguments"])
+        architecture = architectures.architecture(wanted["name"], wanted["arguments"])
     except ConfigError as err:
         raise StyleFileError(f"{style.path}: {err}; a newer fastnst may know it") from err
-    shapes = {name: tuple(values.shape) for name, values in network.state_dict().items()}
+    shapes = architectures.shapes(architecture)
     if wrong := sorted(
         name for name in shapes.keys() | style.shapes.keys() if shapes.get(name) != style.shapes.get(name)
     ):
@@ -150,26 +153,4 @@ def _network(style: Style) -> "torch.nn.Module":
             f"{style.path} is damaged: {name!r} is {style.shapes.get(name, 'missing')} in the file and "
             f"{shapes.get(name, 'missing')} in the {wanted['name']} network ({len(wrong)} such weights)"
         )
-    state = {name: torch.from_numpy(values) for name, values in style.weights().items()}
-    network.load_state_dict(state, strict=True, assign=True)
-    return network.requires_grad_(False).eval()
-
-
-def _pixel_bytes(network: "torch.nn.Module", device: "torch.device") -> int:
-    """About how many bytes of memory a pixel takes on its way through the network.
-
-    Four times the largest activation: 3.6 to 4.4 were measured on Johnson networks of width 4 to 32 on a CPU.
-    """
-    import torch
-
-    side = 64
-    sizes: list[int] = []
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, output: sizes.append(output.numel()))
-        for module in network.modules()
-    ]
-    with torch.inference_mode():
-        network(torch.zeros(1, 3, side, side, device=device))
-    for hook in hooks:
-        hook.remove()
-    return 4 * 4 * max(sizes) // side**2
+    return architecture

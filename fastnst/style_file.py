@@ -5,20 +5,20 @@ ships and its arguments, so a file from a stranger brings numbers and text, neve
 """
 
 import codecs
-import difflib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, TypedDict, cast, get_origin, get_type_hints
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypedDict, cast, get_origin, get_type_hints
 
 from fastnst.errors import StyleFileError
 from fastnst.files import atomic, typed_path
+
+if TYPE_CHECKING:  # most commands read headers alone
+    import numpy as np
+    from numpy.typing import NDArray
 
 FORMAT = 1
 STYLES = Path(__file__).parent / "styles"
@@ -76,12 +76,13 @@ class Style:
         """How many numbers the network has."""
         return sum(prod(shape) for shape in self.shapes.values())
 
-    def weights(self) -> dict[str, NDArray[np.float32]]:
+    def weights(self) -> "dict[str, NDArray[np.float32]]":
         """Every weight as float32, by its name in the network.
 
         Raises:
             StyleFileError: the file cannot be read or a weight is not a finite number.
         """
+        import numpy as np
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
@@ -138,7 +139,7 @@ def read(path: str | Path) -> Style:
     return Style(path, _checked(record, str(path)), shapes, size)
 
 
-def write(path: str | Path, weights: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> None:
+def write(path: str | Path, weights: "Mapping[str, NDArray[Any]]", record: Mapping[str, Any]) -> None:
     """Write a style file, whole or not at all; ``format`` is added to the record.
 
     Args:
@@ -150,6 +151,7 @@ def write(path: str | Path, weights: Mapping[str, NDArray[Any]], record: Mapping
         StyleFileError: the record is not one, or the weights are not finite float16 or float32 numbers.
         FastNSTError: the system refuses to write there.
     """
+    import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
@@ -198,6 +200,8 @@ def find(style: str | Path) -> Path:
     names = f"installed: {', '.join(known)}" if known else "none is installed"
     if path.suffix or len(path.parts) > 1:
         raise StyleFileError(f"{path}: there is no such file, nor a style of that name ({names})")
+    import difflib
+
     close = difflib.get_close_matches(name, known, n=1)
     guess = f"; did you mean {close[0]}?" if close else ""
     raise StyleFileError(

@@ -1,0 +1,68 @@
+"""How much memory there is, and what to say where it is not enough."""
+
+import re
+from pathlib import Path
+
+from fastnst.errors import ConfigError, ImageError
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+def size_in_bytes(text: str) -> int:
+    """Bytes of a size as people write it: 2GB, 1.5 GiB, 500M.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    if found is None or not (found[2] or not found[3]):
+        raise ConfigError(f"{text!r} is no size of memory: write 2GB or 500MB")
+    unit = 1024 ** "kmgt".index(found[2]) * 1024 if found[3] else _UNITS[found[2]]
+    size = int(float(found[1]) * unit)
+    if size < 1:
+        raise ConfigError(f"{text!r} is no size of memory: write 2GB or 500MB")
+    return size
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that this process may still take, where the system (Linux) tells."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    except (OSError, ValueError):
+        return None
+    try:  # a container's own limit
+        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
+        free.append(int(limit) - int(used))
+    except (OSError, ValueError):
+        pass
+    return min(free, default=None)
+
+
+def check_fits(shape: tuple[int, ...], pixel_bytes: float) -> None:
+    """Find out before the work whether a batch fits: a system out of memory kills without a word.
+
+    Args:
+        shape: of the pictures, ``(B, H, W, 3)``.
+        pixel_bytes: about how many bytes a px takes.
+
+    Raises:
+        ImageError: it does not.
+    """
+    batch_size, height, width, _ = shape
+    free = free_memory()
+    if free is not None and batch_size * height * width * pixel_bytes > free:
+        raise ImageError(too_large(height, width, int(free / pixel_bytes) // batch_size))
+
+
+def too_large(height: int, width: int, pixels: int | None = None) -> str:
+    """What to say of a picture that needs more memory than there is, with a size for which there is enough.
+
+    Args:
+        height: of the picture, px.
+        width: of the picture, px.
+        pixels: how many there is memory for, when that is known.
+    """
+    share = (pixels / (height * width)) ** 0.5 if pixels is not None else 0.5
+    size = max(16, int(max(height, width) * share) // 16 * 16)
+    return f"not enough memory for {width}x{height} px; try --size {size}"
