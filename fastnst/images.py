@@ -1,44 +1,32 @@
-"""Pictures in and out: any photo a person may have becomes float RGB in [0, 1], and goes back to a file.
+"""Pictures in and out: any photo a person may have becomes RGB, floats or bytes, and goes back to a file.
 
-A picture is float32 ``(3, H, W)``, upright, in sRGB; its transparency is kept apart. Only raster formats that
-Pillow decodes itself are opened: nothing here runs another program, and nothing needs torch.
+A picture is upright, in sRGB, its transparency kept apart: float32 ``(3, H, W)`` in [0, 1] where it is
+computed with (``read``, ``write``), bytes ``(H, W, 3)`` where it goes from file to file (``load``, ``save``).
 """
 
 import glob
-import importlib
 import logging
 import os
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from fastnst.errors import ImageError
 from fastnst.files import atomic
-from fastnst.pixels import Floats, decode, fitted, quiet_pillow, resample, to_bytes
+from fastnst.opening import MAX_PIXELS, opened, reason
+from fastnst.pixels import Bytes, Floats, decode, decode_bytes, packed, resample, to_bytes
 
 logger = logging.getLogger(__name__)
-
-MAX_PIXELS = 200_000_000
-"""A file of a few kB can claim any size: larger pictures are refused before they are decoded."""
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff"})
 SUFFIXES |= {".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"}
 """What is taken for a picture inside folders and globs; a file named outright may have any suffix."""
 
-_PLUGINS = {"JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "TIFF": "Tiff"}
-_PLUGINS |= {
-    "GIF": "Gif",
-    "BMP": "Bmp",
-    "PPM": "Ppm",
-    "AVIF": "Avif",
-    "HEIF": "",
-}  # HEIF: if a plugin registered it
 WRITERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 _LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # px a side that the format, or its library, can hold
 
@@ -68,6 +56,31 @@ class Picture:
         return int(self.rgb.shape[2])
 
 
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """An upright sRGB picture in bytes, as files hold it: a quarter of the floats' memory.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+        alpha: uint8 (H, W), 255 where the picture is opaque; None if it has no transparency.
+        notes: see ``Picture``.
+    """
+
+    pixels: Bytes
+    alpha: Bytes | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        """Rows, px."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns, px."""
+        return int(self.pixels.shape[1])
+
+
 def read(
     path: str | Path, *, size: int | None = None, min_side: int = 1, max_pixels: int = MAX_PIXELS
 ) -> Picture:
@@ -82,76 +95,94 @@ def read(
     Raises:
         ImageError: the file is missing, unreadable, no picture, damaged, too large or too small.
     """
-    path = Path(path)
-    if size is not None and size < 1:
-        raise ImageError(f"a picture cannot be {size} px long: size must be at least 1")
-    try:
-        if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "not a regular file"
-            raise ImageError(f"cannot read {path}: it is {kind}")
-        with path.open("rb") as file:
-            image = _identify(file, path)
-            asked = image.size if size is None else fitted(image.size, size)
-            for width, height in (image.size, asked):
-                if (pixels := width * height) > max_pixels:
-                    raise ImageError(
-                        f"{path} would take {width}x{height} px, and the limit is {max_pixels / 1e6:g} "
-                        f"million pixels: if you trust it, `fastnst stylise --max-pixels {pixels}` lets it in"
-                    )
-            for width, height in (image.size, asked):
-                if min(width, height) < min_side:
-                    here, need = f"{width}x{height} px", f"{min_side}x{min_side} px"
-                    raise ImageError(f"{path} is too small: {here}, and at least {need} are needed")
-            notes = ["only the first of its frames is used"] if _has_frames(image) else []
-            rgb, alpha = decode(image, size, notes)
-            return Picture(rgb, alpha, tuple(notes))
-    except ImageError:
-        raise
-    except FileNotFoundError as err:
-        raise ImageError(f"there is no file {path}") from err
-    except MemoryError as err:
-        raise ImageError(f"{path} is too large for this machine's memory") from err
-    except Exception as err:  # a decoder raises whatever it stumbles on
-        if strerror := getattr(err, "strerror", None):
-            raise ImageError(f"cannot read {path}: {strerror}") from err
-        raise ImageError(f"{path} is damaged: {_reason(err)}") from err
+    with opened(path, size=size, min_side=min_side, max_pixels=max_pixels) as (image, notes):
+        rgb, alpha = decode(image, size, notes)
+        return Picture(rgb, alpha, tuple(notes))
+
+
+def load(
+    path: str | Path, *, size: int | None = None, min_side: int = 1, max_pixels: int = MAX_PIXELS
+) -> Photo:
+    """The picture in a file as bytes: ``read`` with its arguments and errors, rounded to 256 levels.
+
+    A file of 8 bits is never anything else on the way: quicker, and a quarter of the memory.
+    """
+    with opened(path, size=size, min_side=min_side, max_pixels=max_pixels) as (image, notes):
+        pixels, alpha = decode_bytes(image, size, notes)
+        return Photo(pixels, alpha, tuple(notes))
 
 
 def write(path: str | Path, picture: Picture | Floats, *, quality: int = 95) -> None:
+    """Write a picture as ``save`` does, with its arguments and errors.
+
+    Args:
+        path: see ``save``.
+        picture: a Picture, or RGB (3, H, W) in [0, 1]; what lies outside is clipped.
+        quality: see ``save``.
+
+    Raises:
+        ImageError: there are NaN or infinite values in it, or as from ``save``.
+        FastNSTError: the system refuses to write there.
+    """
+    if not isinstance(picture, Picture):
+        picture = Picture(picture)
+    kind = _format(Path(path), picture.height, picture.width, quality)
+    rgb, alpha = picture.rgb, picture.alpha
+    if not np.isfinite(rgb).all() or not (alpha is None or np.isfinite(alpha).all()):
+        raise ImageError(f"cannot write {path}: the picture holds NaN or infinite values")
+    _encode(Path(path), kind, Photo(packed(rgb), None if alpha is None else to_bytes(alpha)), quality)
+
+
+def save(
+    path: str | Path, photo: Photo, *, quality: int = 95, written: Callable[[Path], None] | None = None
+) -> None:
     """Write a picture in the format that the suffix names, whole or not at all, and nothing but its pixels.
 
     Args:
         path: ends in .jpg, .jpeg, .png, .webp, .tif or .tiff. JPEG keeps full colour resolution (4:4:4) and
             has no transparency: there the picture is put on white, and a log record says so.
-        picture: a Picture, or RGB (3, H, W) in [0, 1]; what lies outside is clipped.
+        photo: what to write.
         quality: of JPEG and WebP, 1 to 100.
+        written: told of the whole file under its temporary name, before it takes the place of ``path``.
 
     Raises:
-        ImageError: the suffix, the values (NaN) or the size cannot be written.
+        ImageError: the suffix, the quality or the size cannot be written.
         FastNSTError: the system refuses to write there.
     """
-    path = Path(path)
-    if not isinstance(picture, Picture):
-        picture = Picture(picture)
-    rgb, alpha = picture.rgb, picture.alpha
+    _encode(Path(path), _format(Path(path), photo.height, photo.width, quality), photo, quality, written)
+
+
+def _format(path: Path, height: int, width: int, quality: int) -> str:
+    """Pillow's name of the format for a path.
+
+    Raises:
+        ImageError: as from ``save``.
+    """
     kind = WRITERS.get(path.suffix.lower())
     if kind is None:
         given = f"the suffix {path.suffix}" if path.suffix else "a name without suffix"
         raise ImageError(f"cannot write {path}: {given} names no format; {', '.join(WRITERS)} do")
     if not 1 <= quality <= 100:
         raise ImageError(f"cannot write {path} at quality {quality}: it goes from 1 to 100")
-    if max(rgb.shape[1:]) > _LONGEST.get(kind, 1 << 30):
-        size = f"{picture.width}x{picture.height} px"
+    if max(height, width) > _LONGEST.get(kind, 1 << 30):
+        size = f"{width}x{height} px"
         raise ImageError(f"cannot write {path}: {size} are more than {kind} holds; .png and .tif can")
-    if not np.isfinite(rgb).all() or not (alpha is None or np.isfinite(alpha).all()):
-        raise ImageError(f"cannot write {path}: the picture holds NaN or infinite values")
-    if alpha is not None and kind == "JPEG":
-        if (alpha < 1).any():
+    return kind
+
+
+def _encode(
+    path: Path, kind: str, photo: Photo, quality: int, written: Callable[[Path], None] | None = None
+) -> None:
+    image = Image.fromarray(np.ascontiguousarray(photo.pixels))
+    if photo.alpha is not None:
+        alpha = Image.fromarray(np.ascontiguousarray(photo.alpha))
+        if kind != "JPEG":
+            image.putalpha(alpha)
+        elif photo.alpha.min() < 255:
             logger.warning("%s: JPEG has no transparency, the picture is put on white", path)
-        rgb, alpha = np.clip(rgb, 0, 1) * alpha + (1 - alpha), None
-    image = to_pil(rgb)
-    if alpha is not None:
-        image.putalpha(Image.fromarray(to_bytes(alpha)))
+            white = Image.new("RGB", image.size, "white")
+            white.paste(image, mask=alpha)
+            image = white
     options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": quality, "subsampling": 0},
         "WEBP": {"quality": quality},
@@ -159,9 +190,11 @@ def write(path: str | Path, picture: Picture | Floats, *, quality: int = 95) -> 
     }
     with atomic(path) as partial:
         try:
-            image.save(partial, kind, **options.get(kind, {}))
+            image.save(partial, **options.get(kind, {}))  # given a format, Pillow imports five plugins
         except (ValueError, KeyError, SystemError) as err:  # a Pillow built without the format, say
-            raise ImageError(f"cannot write {path}: {_reason(err)}") from err
+            raise ImageError(f"cannot write {path}: {reason(err)}") from err
+        if written is not None:
+            written(partial)
 
 
 def resize(rgb: Floats, height: int, width: int) -> Floats:
@@ -171,7 +204,7 @@ def resize(rgb: Floats, height: int, width: int) -> Floats:
 
 def to_pil(rgb: Floats) -> Image.Image:
     """RGB (3, H, W) as an 8-bit Pillow image, clipped to [0, 1] and rounded to the nearest level."""
-    return Image.fromarray(np.ascontiguousarray(to_bytes(rgb).transpose(1, 2, 0)))
+    return Image.fromarray(packed(rgb))
 
 
 def from_pil(image: Image.Image) -> Floats:
@@ -180,7 +213,7 @@ def from_pil(image: Image.Image) -> Floats:
         return decode(image, None, [])[0]
     except Exception as err:
         name = getattr(image, "filename", "") or "a picture"
-        raise ImageError(f"{name} is damaged: {_reason(err)}") from err
+        raise ImageError(f"{name} is damaged: {reason(err)}") from err
 
 
 def expand(inputs: Sequence[str | Path]) -> list[Path]:
@@ -232,43 +265,3 @@ def _natural(path: Path) -> tuple[list[list[str | int]], str]:
     """Sort key by which 2.jpg comes before 10.jpg; text and numbers alternate, so equal places compare."""
     pieces = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
     return [[int(p) if i % 2 else p for i, p in enumerate(part)] for part in pieces], str(path)
-
-
-def _identify(file: IO[bytes], path: Path) -> Image.Image:
-    """The undecoded image in an open file, by its first bytes.
-
-    Image.open is passed by: it tells a damaged picture from no picture at all only by a warning.
-    """
-    start = file.read(16)
-    if not start:
-        raise ImageError(f"{path} is empty")
-    for name, plugin in _PLUGINS.items():
-        if plugin and name not in Image.OPEN:
-            with suppress(ImportError):
-                importlib.import_module(f"PIL.{plugin}ImagePlugin")
-        if name not in Image.OPEN:
-            continue
-        factory, accept = Image.OPEN[name]
-        verdict = accept is not None and accept(start.ljust(16, b"\0"))
-        if isinstance(verdict, str):  # Pillow knows the format, but this build of it cannot decode it
-            raise ImageError(f"cannot read {path}: this Pillow was built without {name}")
-        if verdict:
-            file.seek(0)
-            with quiet_pillow():
-                return factory(file, str(path))
-    hint = "; save HEIC photos as JPEG first" if start[4:8] == b"ftyp" else ""
-    names = ", ".join(name for name in _PLUGINS if name in Image.OPEN)
-    raise ImageError(f"{path} is not a picture that fastnst can read ({names}){hint}")
-
-
-def _has_frames(image: Image.Image) -> bool:
-    """Whether a file holds several pictures; the previews in a phone's JPEG (MPO) do not count."""
-    try:
-        with quiet_pillow():
-            return image.format != "MPO" and bool(getattr(image, "is_animated", False))
-    except Exception:  # what follows the first frame is damaged, and not needed
-        return False
-
-
-def _reason(err: Exception) -> str:
-    return " ".join(str(err).split()) or type(err).__name__

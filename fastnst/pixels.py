@@ -1,12 +1,12 @@
-"""From a Pillow image of any mode, depth and profile to float planes in [0, 1], and from floats to bytes.
+"""From a Pillow image of any mode, depth and profile to floats in [0, 1] or bytes, and from floats to bytes.
 
-Everything is float from the first scaling on; only colour profiles, which Pillow applies to 8 bits, are not.
+In floats everything is float from the first scaling on, but for colour profiles: they are applied to bytes.
+In bytes only what bytes would harm is: depths above 8 bits, and colours that are scaled beside transparency.
 """
 
-import io
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -14,39 +14,53 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Floats = NDArray[np.float32]
+from fastnst.colour_profiles import grey_curve, to_srgb
 
-UPRIGHT: dict[int, Callable[[Floats], Floats]] = {  # EXIF orientation: what makes (..., H, W) upright
-    2: lambda a: a[..., ::-1],
-    3: lambda a: a[..., ::-1, ::-1],
-    4: lambda a: a[..., ::-1, :],
-    5: lambda a: a.swapaxes(-1, -2),
-    6: lambda a: np.rot90(a, -1, axes=(-2, -1)),
-    7: lambda a: a[..., ::-1, ::-1].swapaxes(-1, -2),
-    8: lambda a: np.rot90(a, 1, axes=(-2, -1)),
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+UPRIGHT = {  # EXIF orientation: what makes an image upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
-_PROFILE_OF = {
-    "L": "GRAY",
-    "RGB": "RGB",
-    "CMYK": "CMYK",
-    "LAB": "Lab",
-}  # Pillow's mode: the profile's colour space
 _alone = threading.Lock()
+_counting = threading.Lock()
+_inside = 0  # threads in _unlimited
+_limit: int | None = None  # what they found and will restore
+_STRIP = 1 << 22  # px: larger images become arrays in strips of this size
 
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Pillow without its limit and its warnings, which are the process's, so one thread at a time.
+    """Pillow without its limit and its warnings, which are the process's; for what takes no time.
 
     fastnst measures pictures by a limit of its own, and damaged metadata is no news to who wants the pixels.
     """
-    with _alone, warnings.catch_warnings():
+    with _alone, warnings.catch_warnings(), _unlimited():
         warnings.simplefilter("ignore")
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
+        yield
+
+
+@contextmanager
+def _unlimited() -> Iterator[None]:
+    """Pillow without its limit until the last of the threads that are here has left."""
+    global _inside, _limit
+    with _counting:
+        if _inside == 0:
+            _limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _inside -= 1
+            if _inside == 0:
+                Image.MAX_IMAGE_PIXELS = _limit
 
 
 def fitted(size: tuple[int, int], longer: int) -> tuple[int, int]:
@@ -60,24 +74,64 @@ def fitted(size: tuple[int, int], longer: int) -> tuple[int, int]:
 
 
 def decode(image: Image.Image, size: int | None, notes: list[str]) -> tuple[Floats, Floats | None]:
-    """Colours (3, H, W) and transparency (H, W) or None, upright, in sRGB.
+    """Colours (3, H, W) and transparency (H, W) or None, upright, in sRGB, floats in [0, 1].
 
     Args:
         image: a Pillow image, decoded or not; a JPEG file is decoded at a reduced size where that is enough.
         size: the longer side, px; None keeps the image's.
         notes: what a person should know of the picture is appended here.
     """
+    wanted, box = _loaded(image, size)
+    return _floats(image, wanted, box, notes)
+
+
+def decode_bytes(image: Image.Image, size: int | None, notes: list[str]) -> tuple[Bytes, Bytes | None]:
+    """Colours (H, W, 3) and transparency (H, W) or None, upright, in sRGB: ``decode``, where bytes will do.
+
+    Args:
+        image: see ``decode``.
+        size: see ``decode``.
+        notes: see ``decode``.
+    """
+    wanted, box = _loaded(image, size)
+    scaled = box is not None or wanted != image.size
+    if image.mode[0] in "IF" or (scaled and image.has_transparency_data):
+        rgb, clear = _floats(image, wanted, box, notes)
+        return packed(rgb), None if clear is None else to_bytes(clear)
+    colour, alpha = _colours(image, notes)
+    if scaled:
+        colour = colour.resize(wanted, _method(colour.size, wanted), box=box)
+    if (turn := UPRIGHT.get(_orientation(image))) is not None:
+        colour = colour.transpose(turn)
+        alpha = None if alpha is None else alpha.transpose(turn)
+    colour = colour if colour.mode == "RGB" else colour.convert("RGB")
+    return _array(colour), None if alpha is None else np.array(alpha)
+
+
+def _loaded(
+    image: Image.Image, size: int | None
+) -> tuple[tuple[int, int], tuple[float, float, float, float] | None]:
+    """Decode an image; the (width, height) it shall have, and the part of it to take where not all of it."""
     whole, box = image.size, None
     if size is not None and image.format in ("JPEG", "MPO"):
         width, height = fitted(whole, size)
-        if drafted := image.draft(
-            None, (2 * width, 2 * height)
-        ):  # twice as large: the last half is left to Lanczos
+        # Twice as large: the last half is left to Lanczos.
+        if drafted := image.draft(None, (2 * width, 2 * height)):
             box = drafted[1]
     large = whole[0] * whole[1] > (Image.MAX_IMAGE_PIXELS or whole[0] * whole[1])
-    with quiet_pillow() if large else nullcontext():
+    with _unlimited() if large else nullcontext():
         image.load()
-    width, height = image.size if size is None else fitted(whole if box else image.size, size)
+    return image.size if size is None else fitted(whole if box else image.size, size), box
+
+
+def _floats(
+    image: Image.Image,
+    wanted: tuple[int, int],
+    box: tuple[float, float, float, float] | None,
+    notes: list[str],
+) -> tuple[Floats, Floats | None]:
+    """``decode`` of an image that is loaded."""
+    width, height = wanted
     planes, alpha = _planes(image, notes)
     rgb = np.empty((3, height, width), np.float32)
     clear = None if alpha is None else resample(alpha, height, width)
@@ -91,9 +145,9 @@ def decode(image: Image.Image, size: int | None, notes: list[str]) -> tuple[Floa
     if planes.shape[2] == 1:
         rgb[1:] = rgb[0]
     np.clip(rgb, 0, 1, out=rgb)
-    if turn := UPRIGHT.get(_orientation(image)):
-        rgb = np.ascontiguousarray(turn(rgb))
-        clear = None if clear is None else np.ascontiguousarray(turn(clear))
+    if (turn := UPRIGHT.get(_orientation(image))) is not None:
+        rgb = np.stack([np.asarray(Image.fromarray(plane).transpose(turn)) for plane in rgb])
+        clear = None if clear is None else np.array(Image.fromarray(clear).transpose(turn))
     return rgb, clear
 
 
@@ -111,16 +165,39 @@ def resample(
     values = _unit(plane)
     if values.shape == (height, width):
         return values
-    reduces = height * width < values.size
-    method = Image.Resampling.LANCZOS if reduces else Image.Resampling.BICUBIC
+    method = _method((values.shape[1], values.shape[0]), (width, height))
     resized = Image.fromarray(values).resize((width, height), method, box=box)
     clipped: Floats = np.clip(np.asarray(resized), 0, 1)
     return clipped
 
 
-def to_bytes(values: Floats) -> NDArray[np.uint8]:
+def _method(size: tuple[int, int], wanted: tuple[int, int]) -> Image.Resampling:
+    reduces = wanted[0] * wanted[1] < size[0] * size[1]
+    return Image.Resampling.LANCZOS if reduces else Image.Resampling.BICUBIC
+
+
+def to_bytes(values: Floats) -> Bytes:
     """Values clipped to [0, 1] and rounded to the nearest of 256 levels."""
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def packed(rgb: Floats) -> Bytes:
+    """RGB (3, H, W) in [0, 1] as bytes (H, W, 3), as files and Pillow have them."""
+    return np.ascontiguousarray(to_bytes(rgb).transpose(1, 2, 0))
+
+
+def _array(image: Image.Image) -> Bytes:
+    """Bytes (H, W, 3) of an RGB image; of a large one without Pillow's two copies on the way."""
+    width, height = image.size
+    if width * height <= _STRIP:
+        return np.array(image)  # a copy, since what Pillow gives cannot be written to
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP // width)
+    with _unlimited():
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return pixels
 
 
 def _unit(plane: NDArray[Any]) -> Floats:
@@ -142,31 +219,37 @@ def _orientation(image: Image.Image) -> int:
 
 def _planes(image: Image.Image, notes: list[str]) -> tuple[NDArray[Any], Floats | None]:
     """Planes (H, W, 1 or 3), bytes or floats in [0, 1], in sRGB; and alpha (H, W) in [0, 1]."""
-    profile = image.info.get("icc_profile")
     if image.mode[0] in "IF":
-        return _deep_grey(image, profile, notes)
+        return _deep_grey(image, image.info.get("icc_profile"), notes)
+    colour, alpha = _colours(image, notes)
+    planes = np.asarray(colour)
+    return planes.reshape(*planes.shape[:2], -1), None if alpha is None else _unit(np.asarray(alpha))
+
+
+def _colours(image: Image.Image, notes: list[str]) -> tuple[Image.Image, Image.Image | None]:
+    """An L or RGB image in sRGB, and its alpha, of an image with 8 bits a channel."""
+    profile = image.info.get("icc_profile")
     alpha = None
     base = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.mode in ("CMYK", "LAB"):
         base = image.mode
     elif image.has_transparency_data:
         image = image.convert("LA" if base == "L" else "RGBA")
-        alpha = _unit(np.asarray(image.getchannel("A")))
+        alpha = image.getchannel("A")
     colour = image if image.mode == base else image.convert(base)  # from LA and RGBA: colours as they are
     if profile and base == "L":
-        curve = _grey_curve(profile, notes)
-        return (np.asarray(colour)[..., None] if curve is None else curve[np.asarray(colour)]), alpha
+        curve = grey_curve(profile, notes)
+        return (colour if curve is None else Image.fromarray(curve[np.asarray(colour)])), alpha
     if profile:
-        colour = _to_srgb(colour, profile, notes)
+        colour = to_srgb(colour, profile, notes)
     if colour.mode == "LAB":
-        colour = _to_srgb(colour, None, notes)
+        colour = to_srgb(colour, None, notes)
     if colour.mode == "LAB":
         colour = colour.getchannel("L")  # a Pillow without LittleCMS
     elif colour.mode == "CMYK":
         notes.append("CMYK without a usable colour profile: its colours are approximate")
         colour = colour.convert("RGB")
-    planes = np.asarray(colour)
-    return planes.reshape(*planes.shape[:2], -1), alpha
+    return colour, alpha
 
 
 def _deep_grey(image: Image.Image, profile: bytes | None, notes: list[str]) -> tuple[Floats, Floats | None]:
@@ -192,53 +275,8 @@ def _deep_grey(image: Image.Image, profile: bytes | None, notes: list[str]) -> t
     key = image.info.get("transparency")
     alpha = (stored != key).astype(np.float32) if isinstance(key, int) else None
     grey: Floats = values.astype(np.float32)[..., None]
-    if profile and (curve := _grey_curve(profile, notes)) is not None:
+    if profile and (curve := grey_curve(profile, notes)) is not None:
         levels = np.linspace(0, 1, 256)
         channels = [np.interp(values, levels, channel / 255) for channel in curve.T]
         grey = np.stack(channels, -1).astype(np.float32)
     return grey, alpha
-
-
-def _grey_curve(profile: bytes, notes: list[str]) -> NDArray[np.uint8] | None:
-    """The sRGB colour (256, 3) of each level of grey; greys too deep for Pillow lie between them."""
-    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    colours = _to_srgb(ramp, profile, notes)
-    return None if colours is ramp else np.asarray(colours.convert("RGB"))[0]
-
-
-def _to_srgb(colour: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
-    """An L, RGB, CMYK or LAB image in sRGB; returned as it came, with a note, if the profile is of no use."""
-    try:
-        from PIL import ImageCms
-
-        lab = ImageCms.createProfile("LAB") if profile is None else None
-        source = ImageCms.ImageCmsProfile(lab or io.BytesIO(profile or b""))
-        space = source.profile.xcolor_space.strip()
-        if colour.mode == "L" and space == "RGB":
-            colour = colour.convert("RGB")
-        if space != _PROFILE_OF[colour.mode]:
-            notes.append(f"its colour profile is for {space} and was ignored")
-            return colour
-        transform = ImageCms.buildTransform(
-            source,
-            ImageCms.createProfile("sRGB"),
-            colour.mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            # NOOPTIMIZE: LittleCMS's short cut for grey is several levels off in the shadows
-            ImageCms.Flags.BLACKPOINTCOMPENSATION | (ImageCms.Flags.NOOPTIMIZE if colour.mode == "L" else 0),
-        )
-        if colour.mode == "RGB" and _changes_nothing(transform):
-            return colour
-        return transform.apply(colour)
-    except Exception:  # Pillow and LittleCMS fail in many ways, and none is worth the picture
-        notes.append("its colour profile is broken and was ignored")
-        return colour
-
-
-def _changes_nothing(transform: Any) -> bool:
-    """Whether a transform of RGB moves no colour by more than a level: the profile is sRGB by some name."""
-    levels = np.arange(0, 256, 17, dtype=np.uint8)
-    cube = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, levels.size, 3)
-    moved = np.asarray(transform.apply(Image.fromarray(cube))).astype(int) - cube
-    return bool(np.abs(moved).max() <= 1)

@@ -1,0 +1,73 @@
+"""One photo through an engine: strength, colours, alpha; and the same in tiles."""
+
+import numpy as np
+import pytest
+import tiny_style
+from made_pictures import noise
+
+from fastnst import big_pictures, style_file
+from fastnst.engines import open_engine
+from fastnst.images import Photo
+from fastnst.repaint import repaint
+
+
+@pytest.fixture
+def photo():
+    return Photo(noise(150, 131), noise(150, 131, 1)[..., 0], ("a note",))
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    path = tiny_style.write(tmp_path_factory.mktemp("style"))
+    return open_engine(style_file.read(path), device="cpu", precision="float32")
+
+
+def test_full_strength_is_the_networks_picture_and_keeps_the_rest(photo, engine):
+    picture = repaint(photo, engine)
+    np.testing.assert_array_equal(picture.pixels, engine.stylise(photo.pixels[None])[0])
+    assert picture.alpha is photo.alpha
+    assert picture.notes == photo.notes
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.25, 0.5])
+def test_strength_fades_between_photo_and_picture(photo, engine, strength):
+    painted = engine.stylise(photo.pixels[None])[0].astype(float)
+    expected = photo.pixels + strength * (painted - photo.pixels)
+    picture = repaint(photo, engine, strength=strength)
+    np.testing.assert_allclose(picture.pixels, expected, atol=0.51)
+
+
+def test_keeping_colours_takes_y_from_the_picture_and_i_and_q_from_the_photo(engine):
+    yiq = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+    photo = Photo((noise(60, 60) // 8 + 112).astype(np.uint8))
+    painted = engine.stylise(photo.pixels[None])[0]
+    inside = np.abs((painted - photo.pixels.astype(float)) @ yiq[0]) < 100  # nothing is clipped there
+    kept = repaint(photo, engine, keep_colours=True).pixels @ yiq.T
+    expected = np.concatenate([(painted @ yiq.T)[..., :1], (photo.pixels @ yiq.T)[..., 1:]], -1)
+    assert inside.mean() > 0.1
+    np.testing.assert_allclose(kept[inside], expected[inside], atol=1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"strength": 0.4}, {"keep_colours": True}, {"stroke": 1.5, "keep_colours": True, "strength": 0.7}],
+)
+def test_tiles_change_nothing(photo, engine, monkeypatch, options):
+    monkeypatch.setattr(big_pictures, "SMALLEST_TILE", 64)
+    whole, tiles = (repaint(photo, engine, memory=memory, **options) for memory in (None, 1))
+    assert np.abs(whole.pixels.astype(int) - tiles.pixels).max() <= 2
+    assert tiles.alpha is photo.alpha
+    assert tiles.notes == photo.notes
+
+
+def test_strips_change_nothing(photo, engine, monkeypatch):
+    whole = repaint(photo, engine, strength=0.5, keep_colours=True)
+    monkeypatch.setattr("fastnst.repaint._STRIP", 1000)
+    strips = repaint(photo, engine, strength=0.5, keep_colours=True)
+    np.testing.assert_array_equal(strips.pixels, whole.pixels)
+
+
+def test_the_photo_is_left_alone(photo, engine):
+    before = photo.pixels.copy()
+    repaint(photo, engine, strength=0.5, keep_colours=True, stroke=0.7, memory=1)
+    np.testing.assert_array_equal(photo.pixels, before)
