@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-import secrets
+import re
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,27 +12,35 @@ from pathlib import Path
 
 from fastnst.errors import FastNSTError
 
+if sys.platform != "win32":
+    import fcntl
+
+_PARTIAL = re.compile(r"\..*-fastnst-[0-9a-f]{16}(\.\w+)?", re.DOTALL)  # a temporary name
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path``, renamed to it when the block ends well and deleted when it does not.
 
     A missing folder is made; the temporary name keeps the suffix, by which writers choose a format. A link is
-    followed, and a file that was there keeps its permissions.
+    followed, and a file that was there keeps its permissions. What a killed process leaves half-written is
+    removed by ``remove_abandoned``: until the block ends, a lock on the temporary file says that it is not.
 
     Raises:
         FastNSTError: the system refuses to write there.
     """
     path = Path(path)
-    partial = None
+    partial, descriptor = None, -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path = Path(os.path.realpath(path)) if path.is_symlink() else path
         if fault := _not_writable(path):
             raise FastNSTError(f"cannot write {path}: it is {fault}")
-        name = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}")
-        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the system takes the umask off
-        partial = name
+        partial = path.with_name(f".{path.stem[:40]}-fastnst-{os.urandom(8).hex()}{path.suffix}")
+        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)  # the umask is taken off
+        if not _lock(descriptor):  # on Windows, which renames no open file, or where no file can be locked
+            os.close(descriptor)
+            descriptor = -1
         yield partial
         if path.exists():
             partial.chmod(stat.S_IMODE(path.stat().st_mode))
@@ -42,6 +51,33 @@ def atomic(path: str | Path) -> Iterator[Path]:
         if partial is not None:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what ``atomic`` left half-written in a folder when its process was killed.
+
+    A file that a process still writes is locked, and stays; so does one that cannot be removed.
+    """
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            if not _PARTIAL.fullmatch(path.name) or not path.is_file() or path.is_symlink():
+                continue
+            with suppress(OSError), path.open("rb+") as file:
+                if _lock(file.fileno()):
+                    path.unlink()
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether an open file is locked from now on until it is closed, be it by the process's death."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def check_writable(path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that wait for a good moment."""
+"""Ctrl-C and SIGTERM: waiting for a good moment, and ending with a word and a status."""
 
 import logging
 import signal
@@ -8,6 +8,40 @@ from contextlib import contextmanager
 from types import FrameType
 
 logger = logging.getLogger(__name__)
+
+
+class Stopped(KeyboardInterrupt):
+    """Work was asked to stop, has left everything in order and says how to go on.
+
+    Args:
+        number: of the signal.
+        message: for the user.
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.status = 128 + number
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Inside the block SIGTERM raises Stopped, as Ctrl-C raises KeyboardInterrupt; it would end silently.
+
+    Nothing changes outside the main thread, where Python lets nobody listen, and where the signal is ignored.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before != signal.SIG_DFL:
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number, "stopped")
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

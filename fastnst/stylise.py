@@ -1,46 +1,38 @@
-"""Photos in, repainted pictures out: one photo, or folders of them."""
+"""Photos in, repainted pictures out: several at once, so that reading and writing run beside the network."""
+
+from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Condition
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fastnst import files, images, samples
-from fastnst.engines import Engine
-from fastnst.errors import ConfigError, FastNSTError, ImageError
-from fastnst.images import Picture
+from fastnst import images
+from fastnst.batching import SharedEngine, StoppedError
+from fastnst.errors import FastNSTError, ImageError
+from fastnst.images import Photo
+from fastnst.memory import free_memory
+from fastnst.opening import MAX_PIXELS, opened
+from fastnst.pixels import decode_bytes, fitted
+from fastnst.plan import Failure, Job, Plan
 from fastnst.progress import Progress, Report
+from fastnst.repaint import repaint
 
-LUMA = (0.299, 0.587, 0.114)  # the Y of YIQ, of R, G and B
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
+    from fastnst.engines import Engine
+    from fastnst.manifest import Manifest
 
-@dataclass(frozen=True)
-class Job:
-    """One photo and where its picture goes."""
-
-    photo: Path
-    output: Path
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A photo that was not done, and why in one line."""
-
-    photo: Path
-    message: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done, before any of it is; what was not found is in ``failed``."""
-
-    jobs: tuple[Job, ...]
-    failed: tuple[Failure, ...] = ()
+AHEAD = 2  # jobs in hand, a thread: one at work and one behind it
+NETWORK_BYTES = 400  # a px, about, in the network
+PIXEL_BYTES = 4  # a px of a photo or a picture in hand, beside the network
+SAMPLE = 16  # photos, about, whose size is looked at beforehand
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ class Done:
         output: where it is.
         height: of the picture, px.
         width: of the picture, px.
-        ms: what repainting took; reading and writing are not in it.
+        ms: what repainting took; reading and writing are not in it, what else ran at the time is.
         notes: what a user should know of how the photo was read.
     """
 
@@ -72,56 +64,6 @@ class Summary:
     failed: tuple[Failure, ...]
 
 
-def plan(inputs: Sequence[str | Path], output: str | Path, style_name: str) -> Plan:
-    """Decide what is written where, so that no photo and no other picture is overwritten.
-
-    Args:
-        inputs: photos, folders, globs or ``sample:NAME``. Folders keep their sub-folders in the output.
-        output: a file for one photo; a folder for more. One photo goes into a folder, which exists or whose
-            name ends in a slash, as ``PHOTO-STYLE.jpg``.
-        style_name: the STYLE in that name.
-
-    Raises:
-        ImageError: no photo was found.
-        ConfigError: the output is not a place for these photos.
-        FastNSTError: nothing can be written there.
-    """
-    if "" in (*inputs, output):
-        raise ConfigError("a name is empty: a photo's, or the one after -o")
-    names: dict[Path, Path] = {}  # of every photo, once: the name it would have in a folder
-    failed = []
-    for item in inputs:
-        found = _photos(item, Path(output))
-        if isinstance(found, Failure):
-            failed.append(found)
-        else:
-            names |= {photo: name for photo, name in found.items() if photo not in names}
-    if not names:
-        raise ImageError(failed[0].message if failed else "there are no photos to stylise")
-
-    single = len(names) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
-    folder = str(output).endswith(("/", os.sep)) or Path(output).is_dir()
-    if single and not folder:
-        jobs = [Job(next(iter(names)), Path(output))]
-        if Path(output).suffix.lower() not in images.WRITERS:
-            raise ConfigError(
-                f"{output} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)} "
-                "(or / for a folder)"
-            )
-    elif not folder and Path(output).suffix.lower() in images.WRITERS:
-        raise ConfigError(f"{output} is one file and there are several photos: give -o a folder")
-    else:
-        jobs = [
-            Job(photo, path) for photo, path in _in_folder(names, Path(output), style_name if single else "")
-        ]
-    photos = {os.path.realpath(photo) for photo in names}  # Path.resolve fails on links that go in circles
-    for job in jobs:
-        if os.path.realpath(job.output) in photos:
-            raise ConfigError(f"{job.output} would overwrite a photo: give -o another name or folder")
-    files.check_writable(jobs[0].output)
-    return Plan(tuple(jobs), tuple(failed))
-
-
 def stylise(
     plan: Plan,
     engine: Engine,
@@ -129,123 +71,217 @@ def stylise(
     size: int | None = None,
     strength: float = 1.0,
     keep_colours: bool = False,
-    max_pixels: int = images.MAX_PIXELS,
+    stroke: float = 1.0,
+    max_pixels: int = MAX_PIXELS,
     quality: int = 95,
+    memory: int | None = None,
+    workers: int | None = None,
+    manifest: Manifest | None = None,
     report: Report | None = None,
     finished: Callable[[Done], None] | None = None,
 ) -> Summary:
     """Do what was planned; a photo that cannot be done is noted and the others go on.
 
+    Results come in the order of the plan. Ctrl-C leaves what is done, and nothing half-written.
+
     Args:
-        plan: from ``plan``.
+        plan: from ``plan.plan``.
         engine: the network, from ``engines.open_engine``.
         size: px of the longer side of the pictures; None keeps each photo's own.
         strength: see ``repaint``.
         keep_colours: see ``repaint``.
+        stroke: see ``repaint``.
         max_pixels: photos with more are refused.
         quality: of JPEG and WebP, 1 to 100.
+        memory: bytes that all pictures in hand may take together: large ones are done one after the other,
+            and in tiles if need be. None for half of what is free.
+        workers: threads that read, repaint and write a photo each; None for as many as pay.
+        manifest: is told of each picture when it is written.
         report: told before each photo and after the last.
-        finished: told of each picture when it is written.
+        finished: told of each picture that is written.
     """
-    done = []
-    failed = list(plan.failed)
-    for index, job in enumerate(plan.jobs):
-        if report is not None:
-            report(Progress("stylising", index, len(plan.jobs), "photos", job.photo.name))
+    shared = SharedEngine(engine)
+    memory = _memory(memory)
+    room = _Room(memory)
+
+    def do(job: Job) -> Done | Failure:
+        taken = 0
         try:
-            photo = images.read(job.photo, size=size, min_side=engine.min_size, max_pixels=max_pixels)
+            written = manifest.begin(job) if manifest is not None else None
+            file = opened(job.photo, size=size, min_side=engine.min_size, max_pixels=max_pixels)
+            with file as (image, notes):
+                width, height = image.size if size is None else fitted(image.size, size)
+                pixels = image.size[0] * image.size[1] + height * width
+                network = engine.memory(int(height / stroke), int(width / stroke))
+                taken = room.enter(PIXEL_BYTES * pixels + min(memory, network))
+                photo = Photo(*decode_bytes(image, size, notes), tuple(notes))
             start = perf_counter()
-            picture = repaint(photo, engine, strength=strength, keep_colours=keep_colours)
+            picture = repaint(
+                photo, shared, strength=strength, keep_colours=keep_colours, stroke=stroke, memory=memory
+            )
             ms = (perf_counter() - start) * 1000
-            images.write(job.output, picture, quality=quality)
+            images.save(job.output, picture, quality=quality, written=written)
         except FastNSTError as err:
             message = str(err)
             named = str(job.photo) in message or str(job.output) in message
-            failed.append(Failure(job.photo, message if named else f"{job.photo}: {message}"))
+            return Failure(job.photo, message if named else f"{job.photo}: {message}")
         except MemoryError:
-            failed.append(Failure(job.photo, f"{job.photo}: not enough memory; try --size 1024"))
+            return Failure(job.photo, f"{job.photo}: not enough memory; try --size 1024")
+        finally:
+            room.leave(taken)
+        return Done(job.photo, job.output, picture.height, picture.width, ms, photo.notes)
+
+    done: list[Done] = []
+    failed: list[Failure] = []
+
+    def tell(job: Job | None) -> None:
+        if report is not None:
+            count = len(plan.jobs) if job is None else len(done) + len(failed)
+            report(Progress("stylising", count, len(plan.jobs), "photos", job.photo.name if job else ""))
+
+    def take(result: Done | Failure) -> None:
+        if isinstance(result, Failure):
+            failed.append(result)
         else:
-            done.append(Done(job.photo, job.output, photo.height, photo.width, ms, photo.notes))
+            done.append(result)
             if finished is not None:
-                finished(done[-1])
-    if report is not None:
-        report(Progress("stylising", len(plan.jobs), len(plan.jobs), "photos"))
-    return Summary(tuple(done), tuple(failed))
+                finished(result)
+
+    threads = min(workers or _workers(engine), len(plan.jobs))
+    if threads < 2:
+        for job in plan.jobs:
+            tell(job)
+            take(do(job))
+    else:
+
+        def stop() -> None:
+            room.close()
+            shared.stop()
+
+        _in_threads(do, plan.jobs, tell, take, stop, threads=threads)
+    tell(None)
+    return Summary(tuple(done), (*plan.failed, *failed))
 
 
-def repaint(photo: Picture, engine: Engine, *, strength: float = 1.0, keep_colours: bool = False) -> Picture:
-    """Repaint one picture; its alpha stays as it is.
+def _in_threads(
+    do: Callable[[Job], Done | Failure],
+    jobs: Iterable[Job],
+    tell: Callable[[Job], None],
+    take: Callable[[Done | Failure], None],
+    stop: Callable[[], None],
+    *,
+    threads: int,
+) -> None:
+    """Do jobs in threads and take the results in order; ``stop`` sends away who waits inside ``do``."""
+    from concurrent.futures import ThreadPoolExecutor  # one photo alone has no use for it
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="stylise")
+    in_hand: deque[tuple[Job, Future[Done | Failure]]] = deque()
+
+    def settle() -> None:
+        job, future = in_hand[0]
+        tell(job)
+        result = future.result()
+        in_hand.popleft()
+        take(result)
+
+    try:
+        for job in jobs:
+            if len(in_hand) >= AHEAD * threads:
+                settle()
+            in_hand.append((job, pool.submit(do, job)))
+        while in_hand:
+            settle()
+    except KeyboardInterrupt:
+        stop()
+        pool.shutdown(cancel_futures=True)
+        for _, future in in_hand:  # those that were being written are whole
+            if not future.cancelled() and future.exception() is None:
+                take(future.result())
+        raise
+    finally:
+        stop()
+        pool.shutdown(cancel_futures=True)
+
+
+class _Room:
+    """Memory for pictures: who finds no room waits until others leave, but for one alone there always is.
 
     Args:
-        photo: what to repaint.
-        engine: the network.
-        strength: 1 is the network's picture, 0 the photo, and what lies between is a cross-fade of the two,
-            pixel by pixel. It is not a weaker style: half-strong strokes lie over a sharp photo.
-        keep_colours: take only the picture's lightness (the Y of YIQ) and the photo's colours, as Gatys et
-            al. (2016) did with luminance, "Preserving Color in Neural Artistic Style Transfer",
-            https://arxiv.org/abs/1606.05897, section 5. They bring the painting to the photo's luminance
-            before the transfer; here the painting is in the network already, so that step is left out.
-
-    Raises:
-        ImageError: the picture is too small, or too large for the memory.
+        size: bytes.
     """
-    picture = engine.stylise(photo.rgb[None])[0]  # (3, H, W)
-    if keep_colours:
-        # I and Q stay, so R, G and B all change by the change of Y.
-        picture = photo.rgb + (_luma(picture) - _luma(photo.rgb))
-    if strength != 1:
-        picture = photo.rgb + np.float32(strength) * (picture - photo.rgb)
-    return replace(photo, rgb=picture.clip(0, 1))
 
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._closed = False
+        self._changed = Condition()
 
-def _luma(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``(3, H, W)`` to ``(H, W)``."""
-    luma: NDArray[np.float32] = np.tensordot(np.array(LUMA, np.float32), rgb, axes=1)
-    return luma
+    def enter(self, wanted: int) -> int:
+        """Wait for room, and give back how much is taken now.
 
-
-def _photos(item: str | Path, output: Path) -> dict[Path, Path] | Failure:
-    """The photos that one input stands for, and each one's name below the folder that the input names.
-
-    Pictures that an earlier run left in an output folder inside the input are not photos.
-    """
-    try:
-        path = samples.resolve(str(item))
-        photos = images.expand([path])
-    except ImageError as err:
-        return Failure(Path(item), str(err))
-    except OSError as err:  # a name too long, or in a folder that is not ours to look into
-        return Failure(Path(item), f"cannot read {item}: {err.strerror or err}")
-    if path.is_dir():
-        root = path
-    elif path.exists():
-        root = path.parent
-    else:  # a glob: what stands before the first wildcard
-        root = Path(*takewhile(lambda part: not set(part) & set("*?["), path.parts))
-    made = Path(os.path.realpath(output))
-    if made != Path(os.path.realpath(root)) and not path.is_file():
-        photos = [photo for photo in photos if made not in Path(os.path.realpath(photo)).parents]
-    return {photo: photo.relative_to(root) for photo in photos}
-
-
-def _in_folder(names: dict[Path, Path], folder: Path, style_name: str) -> list[tuple[Path, Path]]:
-    """Every photo with its path in an output folder; formats that fastnst does not write become PNG.
-
-    Raises:
-        ConfigError: two photos would get the same path.
-    """
-    taken: dict[Path, Path] = {}
-    for photo, name in names.items():
-        path = folder / name
-        if style_name:
-            path = path.with_stem(f"{path.stem}-{style_name}")
-        if path.suffix.lower() not in images.WRITERS:
-            plain = path.with_suffix(".png")
-            clash = plain in taken or plain.relative_to(folder) in names.values()
-            path = path.with_name(f"{path.name}.png") if clash else plain
-        if path in taken:
-            raise ConfigError(
-                f"{taken[path]} and {photo} would both become {path}: stylise them into two folders"
+        Raises:
+            StoppedError: the room was closed before.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed or not self._taken or self._taken + wanted <= self._size
             )
-        taken[path] = photo
-    return [(photo, path) for path, photo in taken.items()]
+            if self._closed:
+                raise StoppedError
+            self._taken += wanted
+        return wanted
+
+    def leave(self, taken: int) -> None:
+        """Give room back."""
+        with self._changed:
+            self._taken -= taken
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody in from now on, not even who waits already."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def calls_at_once(
+    plan: Plan, *, size: int | None = None, threads: int | None = None, memory: int | None = None
+) -> int:
+    """How many calls at once an engine should be opened for: see ``engines.open_engine``.
+
+    One in each thread is quickest for small photos. Large ones, which the memory holds only a few of, are
+    better done one after the other by all threads together.
+
+    Args:
+        plan: from ``plan.plan``.
+        size: px of the longer side of the pictures; None for each photo's own.
+        threads: for the network; None for one a core.
+        memory: see ``stylise``.
+    """
+    largest = 0
+    for job in plan.jobs[:: 1 + len(plan.jobs) // SAMPLE]:
+        with (
+            suppress(ImageError),
+            opened(job.photo, size=size, min_side=1, max_pixels=MAX_PIXELS) as (image, _),
+        ):
+            width, height = image.size if size is None else fitted(image.size, size)
+            largest = max(largest, width * height)
+    threads = threads or _cores()
+    fit = _memory(memory) >= threads * largest * NETWORK_BYTES
+    return threads if fit and len(plan.jobs) >= threads else 1
+
+
+def _memory(given: int | None) -> int:
+    return given or (free_memory() or 4 << 30) // 2
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _workers(engine: Engine) -> int:
+    """Threads that pay: enough to keep the network busy while others read and write."""
+    if engine.batch > 1:
+        return _cores() + 2 * engine.batch
+    return engine.workers + 1 + engine.workers // 4

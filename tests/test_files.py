@@ -80,6 +80,20 @@ def test_a_link_is_followed_and_stays(tmp_path):
         assert real.read_text() == text
 
 
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    with files.atomic(tmp_path / "killed.png") as partial:
+        left = tmp_path / f".another{partial.name[len('.killed') :]}"
+    left.write_bytes(b"half")
+    link = tmp_path / f".link{partial.name[len('.killed') :]}"
+    link.symlink_to(left)
+    with files.atomic(tmp_path / "living.png") as partial:
+        partial.write_bytes(b"half")
+        files.remove_abandoned(tmp_path)
+        assert partial.read_bytes() == b"half"
+    assert {path.name for path in tmp_path.iterdir()} == {"killed.png", "living.png", link.name}
+    files.remove_abandoned(tmp_path / "not there")
+
+
 def test_permissions_are_those_of_any_new_file_or_of_the_file_before(tmp_path):
     target, plain = tmp_path / "target", tmp_path / "plain"
     plain.touch()

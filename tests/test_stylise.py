@@ -1,227 +1,203 @@
-import os
+"""Photos become pictures, several at once: the same as one by one, and no failure stops the others."""
+
+import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from negative import Negative
 from PIL import Image
 
-from fastnst import images, samples
+from fastnst import images, manifest
 from fastnst import stylise as work
-from fastnst.errors import ConfigError, FastNSTError, ImageError
-from fastnst.images import Picture
-from fastnst.stylise import Job, plan, repaint, stylise
+from fastnst.errors import ImageError
+from fastnst.manifest import Manifest
+from fastnst.plan import Job, Plan, plan
+from fastnst.stylise import stylise
 
 
-class Negative:
-    """An engine that can be computed by hand."""
-
-    min_size = 16
-    description = "by hand"
-
-    def stylise(self, pictures):
-        return 1 - pictures
+def save(path: str, *, width: int = 20, height: int = 16, seed: int = 0) -> Path:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(pixels).save(file)
+    return file
 
 
-def save(path: Path, *, width: int = 20, height: int = 16, mode: str = "RGB") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands = len(Image.new(mode, (1, 1)).getbands())
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, bands), np.uint8)
-    Image.fromarray(pixels.squeeze()).save(path)
-    return path
+def written(folder: str = "out") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
-def outputs(inputs, output, style="night") -> dict[str, str]:
-    """Where every photo goes, by the photos' names."""
-    return {str(job.photo): str(job.output) for job in plan(inputs, output, style).jobs}
-
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.fixture
-def photo():
-    rng = np.random.default_rng(1)
-    return Picture(rng.random((3, 18, 21), np.float32), rng.random((18, 21), np.float32), ("a note",))
+def folder(count: int = 12) -> Plan:
+    for index in range(count):
+        save(f"x/{index}.png", width=20 + index % 3, seed=index)
+    return plan(["x"], "out", "night")
 
 
-def test_full_strength_is_the_networks_picture_and_keeps_the_rest(photo):
-    picture = repaint(photo, Negative())
-    np.testing.assert_array_equal(picture.rgb, 1 - photo.rgb)
-    np.testing.assert_array_equal(picture.alpha, photo.alpha)
-    assert picture.notes == photo.notes
+@pytest.mark.parametrize("workers", [1, 2, 5, None])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_several_at_once_are_the_same_as_one_by_one_and_in_order(workers, batch):
+    photos = folder()
+    told, seen = [], []
+    summary = stylise(
+        photos, Negative(batch=batch), workers=workers, finished=told.append, report=seen.append
+    )
+    assert [done.photo for done in summary.done] == [job.photo for job in photos.jobs]
+    assert told == list(summary.done)
+    assert [progress.done for progress in seen] == list(range(13))
+    assert [progress.note for progress in seen] == [*(f"{index}.png" for index in range(12)), ""]
+    for job in photos.jobs:
+        np.testing.assert_array_equal(images.load(job.output).pixels, 255 - images.load(job.photo).pixels)
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.25, 0.5])
-def test_strength_fades_between_photo_and_picture(photo, strength):
-    expected = photo.rgb * (1 - strength) + (1 - photo.rgb) * strength
-    picture = repaint(photo, Negative(), strength=strength)
-    assert picture.rgb.dtype == np.float32
-    np.testing.assert_allclose(picture.rgb, expected, atol=1e-6)
+def test_reading_goes_on_beside_the_network(monkeypatch):
+    engine = Negative(workers=1, gate=threading.Event())
+    decoded = threading.Semaphore(0)
+    real = work.decode_bytes
+
+    def decode_bytes(*arguments):
+        try:
+            return real(*arguments)
+        finally:
+            decoded.release()
+
+    monkeypatch.setattr(work, "decode_bytes", decode_bytes)
+    thread = threading.Thread(target=stylise, args=(folder(), engine), kwargs={"workers": 3})
+    thread.start()
+    for _ in range(3):  # two more are read while the first is in the network
+        assert decoded.acquire(timeout=10)
+    assert engine.calls == [1]
+    engine.gate.set()
+    thread.join(10)
+    assert len(written()) == 12
 
 
-def test_keeping_colours_takes_y_from_the_picture_and_i_and_q_from_the_photo():
-    rgb_to_yiq = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
-    photo = Picture(
-        np.random.default_rng(2).random((3, 16, 16), np.float32) * 0.2 + 0.4
-    )  # nothing is clipped
-    kept = repaint(photo, Negative(), keep_colours=True).rgb
-    y, _, _ = np.einsum("cd,dhw->chw", rgb_to_yiq, 1 - photo.rgb)
-    _, i, q = np.einsum("cd,dhw->chw", rgb_to_yiq, photo.rgb)
-    np.testing.assert_allclose(np.einsum("cd,dhw->chw", rgb_to_yiq, kept), [y, i, q], atol=1e-5)
+@pytest.mark.parametrize(("pictures", "most"), [(20, 4), (2.9, 2), (1.2, 1), (0.1, 1)])
+def test_few_pictures_are_in_hand_at_once_and_heavy_ones_alone(monkeypatch, pictures, most):
+    engine = Negative(workers=8)
+    heavy = work.PIXEL_BYTES * 2 * 20 * 16 + engine.memory(16, 20)
+    lock, counts = threading.Lock(), [0]
+    decode_bytes, write = work.decode_bytes, images.save
+
+    def count(change):
+        with lock:
+            counts.append(counts[-1] + change)
+
+    def reads(*arguments):
+        count(1)
+        return decode_bytes(*arguments)
+
+    def saves(*arguments, **options):
+        write(*arguments, **options)
+        count(-1)
+
+    monkeypatch.setattr(work, "decode_bytes", reads)
+    monkeypatch.setattr(images, "save", saves)
+    assert len(stylise(folder(), engine, workers=4, memory=int(heavy * pictures)).done) == 12
+    assert max(counts) <= most
 
 
-def test_kept_colours_stay_in_range(photo):
-    kept = repaint(photo, Negative(), keep_colours=True).rgb
-    assert kept.min() >= 0
-    assert kept.max() <= 1
+def test_one_call_a_thread_for_small_photos_and_all_threads_together_for_large_ones():
+    photos = folder()
+    assert work.calls_at_once(photos, threads=3) == 3
+    assert work.calls_at_once(photos, threads=3, memory=3 * 16 * 22 * work.NETWORK_BYTES - 1) == 1
+    assert work.calls_at_once(photos, threads=13) == 1  # more than photos
+    Path("x/0.png").write_text("no picture")
+    assert work.calls_at_once(photos, threads=2, size=30) == 2
+    assert work.calls_at_once(Plan(()), threads=2) == 1
 
 
-def test_one_photo_goes_to_the_file_named(home):
-    save(home / "a.png")
-    assert outputs(["a.png"], "new/b.jpg") == {"a.png": "new/b.jpg"}
-
-
-@pytest.mark.parametrize("slash", [True, False])
-def test_one_photo_goes_into_a_folder_with_the_styles_name(home, slash):
-    save(home / "a.png")
-    save(home / "b.bmp")
-    if not slash:
-        (home / "out").mkdir()
-    folder = "out/" if slash else "out"
-    assert outputs(["a.png"], folder) == {"a.png": "out/a-night.png"}
-    assert outputs(["b.bmp"], folder) == {"b.bmp": "out/b-night.png"}
-
-
-def test_a_sample_is_a_photo(home):
-    assert outputs(["sample:chelsea"], "out/") == {str(samples.photo("chelsea")): "out/chelsea-night.png"}
-
-
-def test_several_photos_keep_their_names_and_folders_theirs(home):
-    for name in ("x/a.jpg", "x/deep/a.jpg", "x/deep/b.gif", "c.webp"):
-        save(home / name)
-    assert outputs(["x", "c.webp"], "out") == {
-        "x/a.jpg": "out/a.jpg",
-        "x/deep/a.jpg": "out/deep/a.jpg",
-        "x/deep/b.gif": "out/deep/b.png",
-        "c.webp": "out/c.webp",
-    }
-
-
-def test_a_glob_keeps_what_follows_its_first_wildcard(home):
-    save(home / "x/1/a.jpg")
-    save(home / "x/2/a.jpg")
-    assert set(outputs(["x/*/a.jpg"], "out").values()) == {"out/1/a.jpg", "out/2/a.jpg"}
-
-
-def test_a_folder_of_one_photo_is_still_a_folder(home):
-    save(home / "x/a.jpg")
-    assert outputs(["x"], "out") == {"x/a.jpg": "out/a.jpg"}
-
-
-def test_one_stem_in_several_formats_stays_several_pictures(home):
-    for suffix in ("bmp", "gif", "jpg", "png"):
-        save(home / f"x/a.{suffix}")
-    assert set(outputs(["x"], "out").values()) == {"out/a.bmp.png", "out/a.gif.png", "out/a.jpg", "out/a.png"}
-
-
-def test_a_photo_named_twice_is_done_once(home):
-    save(home / "x/a.jpg")
-    assert outputs(["x", "x/a.jpg"], "out") == {"x/a.jpg": "out/a.jpg"}
-
-
-def test_pictures_of_an_earlier_run_are_no_photos(home):
-    save(home / "x/a.jpg")
-    save(home / "x/out/a.jpg")
-    assert outputs(["x"], "x/out") == {"x/a.jpg": "x/out/a.jpg"}
-
-
-@pytest.mark.parametrize(
-    ("inputs", "output", "message"),
-    [
-        (["a.png"], "out", "out does not end as a picture"),
-        (["a.png"], "out.gif", r"out\.gif does not end as a picture"),
-        (["a.png", "x/b.png"], "out.png", "several photos: give -o a folder"),
-        (["x"], "out.png", "several photos: give -o a folder"),
-        (["a.png"], "a.png", r"a\.png would overwrite a photo"),
-        (["a.png"], "x/../a.png", "would overwrite a photo"),
-        (["x"], "x", "would overwrite a photo"),
-        (["a.png"], "link.png", "would overwrite a photo"),
-        (["x", "y"], "out", r"x/b\.png and y/b\.png would both become out/b\.png"),
-    ],
-)
-def test_an_output_that_is_no_place_for_the_photos_is_refused(home, inputs, output, message):
-    for name in ("a.png", "x/b.png", "y/b.png"):
-        save(home / name)
-    (home / "link.png").symlink_to("a.png")
-    with pytest.raises(ConfigError, match=message):
-        plan(inputs, output, "night")
-
-
-def test_a_folder_that_is_a_file_is_found_out_before_the_work(home):
-    save(home / "a.png")
-    with pytest.raises(FastNSTError, match=r"cannot write a\.png/b\.png: .*a\.png is not a folder"):
-        plan(["a.png"], "a.png/b.png", "night")
-
-
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_found_out_before_the_work(home):
-    save(home / "a.png")
-    (home / "out").mkdir(mode=0o500)
-    with pytest.raises(FastNSTError, match="out is read-only"):
-        plan(["a.png"], "out/new/b.png", "night")
-
-
-def test_what_is_not_there_does_not_stop_the_others(home):
-    save(home / "a.png")
-    planned = plan(["none.png", "a.png", "sample:none"], "out", "night")
-    assert [job.output for job in planned.jobs] == [Path("out/a.png")]
-    assert [str(failure.photo) for failure in planned.failed] == ["none.png", "sample:none"]
-    with pytest.raises(ImageError, match=r"no file or folder none\.png"):
-        plan(["none.png", "neither.png"], "out", "night")
-
-
-def test_a_bad_photo_is_reported_and_the_others_are_done(home):
-    save(home / "x/1.png")
-    (home / "x/2.png").write_text("no picture")
-    save(home / "x/3.png", width=15)
-    save(home / "x/4.png")
-    seen = []
-    told = []
-    summary = stylise(plan(["x"], "out", "night"), Negative(), report=seen.append, finished=told.append)
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_bad_photo_is_reported_and_the_others_are_done(workers):
+    save("x/1.png")
+    Path("x/2.png").write_text("no picture")
+    save("x/3.png", width=15)
+    save("x/4.png")
+    seen, told = [], []
+    summary = stylise(
+        plan(["x"], "out", "night"), Negative(), workers=workers, report=seen.append, finished=told.append
+    )
     assert [done.photo.name for done in summary.done] == ["1.png", "4.png"]
     assert list(summary.done) == told
     assert [failure.photo.name for failure in summary.failed] == ["2.png", "3.png"]
     assert "is not a picture" in summary.failed[0].message
     assert "15x16 px" in summary.failed[1].message
     assert [progress.done for progress in seen] == [0, 1, 2, 3, 4]
-    assert {path.name for path in (home / "out").iterdir()} == {"1.png", "4.png"}
-    np.testing.assert_allclose(images.read("out/1.png").rgb, 1 - images.read("x/1.png").rgb, atol=1e-6)
+    assert written().keys() == {"1.png", "4.png"}
 
 
-def test_size_is_the_longer_side(home):
-    save(home / "a.png", width=60, height=40)
+def test_size_is_the_longer_side():
+    save("a.png", width=60, height=40)
     summary = stylise(plan(["a.png"], "b.png", "night"), Negative(), size=30)
     assert (summary.done[0].width, summary.done[0].height) == (30, 20)
-    assert images.read("b.png").rgb.shape == (3, 20, 30)
+    assert images.load("b.png").pixels.shape == (20, 30, 3)
     failed = stylise(plan(["a.png"], "c.png", "night"), Negative(), size=20).failed
     assert "a.png is too small: 20x13 px" in failed[0].message
 
 
 @pytest.mark.parametrize("error", [MemoryError(), ImageError("not enough memory for 9x9 px")])
-def test_memory_that_runs_out_is_a_line_with_the_photos_name(home, monkeypatch, error):
-    save(home / "a.png")
-    monkeypatch.setattr(work, "repaint", lambda *_args, **_options: (_ for _ in ()).throw(error))
-    summary = stylise(plan(["a.png"], "b.png", "night"), Negative())
-    assert summary.failed[0].message.startswith("a.png: not enough memory")
-    assert not Path("b.png").exists()
+@pytest.mark.parametrize("workers", [1, 3])
+def test_memory_that_runs_out_is_a_line_with_the_photos_name(monkeypatch, error, workers):
+    photos = folder(3)
+    real = work.repaint
+
+    def repaint(photo, *arguments, **options):
+        if photo.width == 21:
+            raise error
+        return real(photo, *arguments, **options)
+
+    monkeypatch.setattr(work, "repaint", repaint)
+    summary = stylise(photos, Negative(), workers=workers)
+    assert [failure.photo.name for failure in summary.failed] == ["1.png"]
+    assert summary.failed[0].message.startswith(f"{Path('x/1.png')}: not enough memory")
+    assert written().keys() == {"0.png", "2.png"}
 
 
-def test_ctrl_c_leaves_what_is_done_and_nothing_half_written(home, monkeypatch):
-    save(home / "x/1.png")
-    save(home / "x/2.png")
+def test_an_output_that_cannot_be_written_does_not_stop_the_others():
+    photos = folder(3)
+    Path("out/1.png").mkdir(parents=True)
+    summary = stylise(photos, Negative())
+    assert [failure.message for failure in summary.failed] == [
+        f"cannot write {Path('out/1.png')}: it is a folder"
+    ]
+    assert [done.output.name for done in summary.done] == ["0.png", "2.png"]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_bug_is_not_hidden_and_leaves_nothing_half_written(monkeypatch, workers):
+    photos = folder(20)
+    monkeypatch.setattr(work, "repaint", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        stylise(photos, Negative(), workers=workers)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(("workers", "memory"), [(1, None), (3, None), (3, 1)])
+def test_ctrl_c_leaves_what_is_done_and_told_and_nothing_half_written(workers, memory):
+    photos = folder(40)
+    told = []
+
+    def finished(done):
+        told.append(done.output.name)
+        if len(told) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stylise(photos, Negative(), workers=workers, memory=memory, finished=finished)
+    assert written().keys() == set(told)
+    assert 5 <= len(told) < 40
+    assert threading.active_count() == 1
+
+
+def test_ctrl_c_in_the_midst_of_writing_leaves_no_part_of_a_picture(monkeypatch):
+    photos = folder(2)
     saved = Image.Image.save
 
     def interrupted(image, path, *args, **options):
@@ -231,13 +207,43 @@ def test_ctrl_c_leaves_what_is_done_and_nothing_half_written(home, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        stylise(plan(["x"], "out", "night"), Negative())
-    assert [path.name for path in Path("out").iterdir()] == ["1.png"]
+        stylise(photos, Negative(), workers=1)
+    assert written().keys() == {"0.png"}
 
 
 @pytest.mark.parametrize("suffix", images.WRITERS)
-def test_every_format_promised_is_written(home, suffix):
-    save(home / "a.png")
-    planned = work.Plan((Job(Path("a.png"), Path(f"b{suffix}")),))
-    assert stylise(planned, Negative()).failed == ()
-    assert images.read(f"b{suffix}").rgb.shape == (3, 16, 20)
+def test_every_format_promised_is_written_and_resumed(suffix):
+    save("a.png")
+    planned = Plan((Job(Path("a.png"), Path(f"out/b{suffix}")),), folder=Path("out"))
+    known = Manifest(Path("out"), {})
+    assert stylise(planned, Negative(), manifest=known).failed == ()
+    assert images.load(f"out/b{suffix}").pixels.shape == (16, 20, 3)
+    assert Manifest(Path("out"), {}, resume=True).remaining(planned).jobs == ()
+
+
+def test_a_resumed_run_does_what_was_not_done_and_ends_like_an_unbroken_one():
+    photos = folder(40)
+    stylise(photos, Negative())
+    expected = written()
+    shutil.rmtree("out")
+
+    def stop(done):
+        if done.output.name in ("3.png", "17.png"):
+            raise KeyboardInterrupt
+
+    rounds = []
+    for finished in (stop, stop, None):
+        known = Manifest(Path("out"), {}, resume=True)
+        before = {path.name: path.stat() for path in Path("out").glob("[!.]*")}
+        todo = known.remaining(photos)
+        assert {job.output.name for job in todo.jobs} == expected.keys() - before.keys()
+        try:
+            stylise(todo, Negative(), workers=3, manifest=known, finished=finished)
+        except KeyboardInterrupt:
+            rounds.append(len(todo.jobs))
+        for name, status in before.items():
+            now = (Path("out") / name).stat()
+            assert (now.st_ino, now.st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
+    assert rounds[0] == 40 > rounds[1] > 0
+    assert {name: data for name, data in written().items() if name != manifest.NAME} == expected
+    assert Manifest(Path("out"), {}, resume=True).remaining(photos).jobs == ()

@@ -4,11 +4,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
 from fastnst.progress import Progress, Report
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 COUNTED = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {unit}, {remaining} left{postfix}"
 MINUTE = 60.0  # s
@@ -23,6 +26,8 @@ class _Bars:
         self._bar: tqdm[None] | None = None
 
     def __call__(self, progress: Progress) -> None:
+        from tqdm import tqdm
+
         if self._bar is None or progress.task != self._task or progress.done < self._bar.n:
             self.close()
             self._task = progress.task

@@ -6,11 +6,13 @@ from contextlib import nullcontext
 import click
 
 from fastnst.cli import printable, say
+from fastnst.interrupts import Stopped, terminable
 
 EXAMPLES = """\b
 Examples:
   fastnst stylise photo.jpg --style starry_night -o picture.jpg
   fastnst stylise holiday/ -s models/mine.safetensors -o painted/ --size 1024
+  fastnst stylise holiday/ -s models/mine.safetensors -o painted/ --size 1024 --resume
   fastnst stylise sample:chelsea -s starry_night -o cat.png --keep-colours
 """
 
@@ -46,17 +48,58 @@ Examples:
     help="Take the strokes' lightness only; keep the photo's colours.",
 )
 @click.option(
+    "--stroke",
+    type=click.FloatRange(0.5, 2),
+    default=1.0,
+    show_default=True,
+    metavar="0.5..2",
+    help="Size of the strokes; big pictures may want larger ones.",
+)
+@click.option(
     "--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP."
 )
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto or torch.")
+@click.option(
+    "--engine", default="auto", show_default=True, metavar="NAME", help="auto, openvino (CPU) or torch."
+)
 @click.option(
     "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, mps."
+)
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Of the network: auto (what is fastest here), float32, bfloat16 or float16.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Of the CPU, for the network. [default: one a core]",
 )
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
     metavar="N",
     help="Refuse photos with more. [default: 200 million]",
+)
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="What to get along with, such as 2GB or 500MB; larger pictures are done in tiles. "
+    "[default: half of what is free]",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="With several photos: go on where an earlier run into OUT was broken off. A picture that is there, "
+    "of the same photo, style and settings, is not done again.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Photos done at once, where there are several. [default: as many as pay]",
 )
 def command(
     photos: tuple[str, ...],
@@ -65,10 +108,16 @@ def command(
     size: int | None,
     strength: float,
     keep_colours: bool,
+    stroke: float,
     quality: int,
     engine: str,
     device: str,
+    precision: str,
+    threads: int | None,
     max_pixels: int | None,
+    memory: str | None,
+    resume: bool,
+    workers: int | None,
 ) -> None:
     """Repaint photos with a trained style.
 
@@ -78,17 +127,17 @@ def command(
 
     The paths written go to stdout, sizes and times (without reading and writing) to stderr.
     """
-    if math.isnan(strength):  # of which click's range knows nothing
-        raise click.BadParameter("nan is not a number.", param_hint="'--strength'")
+    for name, value in (("--strength", strength), ("--stroke", stroke)):
+        if math.isnan(value):  # of which click's range knows nothing
+            raise click.BadParameter("nan is not a number.", param_hint=f"'{name}'")
 
-    from fastnst import images, style_file
+    from fastnst import style_file
     from fastnst.cli.bar import terminal_bar
     from fastnst.engines import open_engine
-    from fastnst.stylise import Done, plan, stylise
-
-    chosen = style_file.read(style_file.find(style))
-    planned = plan(photos, output, chosen.path.stem)
-    ready = open_engine(chosen, engine=engine, device=device)
+    from fastnst.memory import size_in_bytes
+    from fastnst.opening import MAX_PIXELS
+    from fastnst.plan import plan
+    from fastnst.stylise import Done, Summary, calls_at_once, stylise
 
     def finished(done: Done) -> None:
         say(click.format_filename(done.output), to_stdout=True)
@@ -96,18 +145,61 @@ def command(
         for note in done.notes:
             say(printable(f"fastnst: {done.photo}: {note}"))
 
-    with terminal_bar() if len(planned.jobs) > 1 else nullcontext() as report:
-        summary = stylise(
-            planned,
-            ready,
-            size=size,
-            strength=strength,
-            keep_colours=keep_colours,
-            max_pixels=max_pixels or images.MAX_PIXELS,
-            quality=quality,
-            report=report,
-            finished=finished,
-        )
+    budget = None if memory is None else size_in_bytes(memory)
+    chosen = style_file.read(style_file.find(style))
+    planned = plan(photos, output, chosen.path.stem)
+    manifest = None
+    if planned.folder is not None:
+        from fastnst.files import sha256
+        from fastnst.manifest import Manifest
+
+        look = {
+            "size": size,
+            "strength": strength,
+            "keep_colours": keep_colours,
+            "stroke": stroke,
+            "quality": quality,
+        }
+        settings = {"style": sha256(chosen.path), **look, "engine": engine, "precision": precision}
+        manifest = Manifest(planned.folder, settings, resume=resume)
+        if resume:
+            everything, planned = planned, manifest.remaining(planned)
+            if there := len(everything.jobs) - len(planned.jobs):
+                say(f"fastnst: {there} of {len(everything.jobs)} pictures are there already")
+
+    summary = Summary((), planned.failed)
+    try:
+        with terminable(), terminal_bar() if len(planned.jobs) > 1 else nullcontext() as report:
+            if planned.jobs:
+                calls = calls_at_once(planned, size=size, threads=threads, memory=budget)
+                ready = open_engine(
+                    chosen,
+                    engine=engine,
+                    device=device,
+                    precision=precision,
+                    threads=threads,
+                    workers=min(calls, workers or calls),
+                )
+                summary = stylise(
+                    planned,
+                    ready,
+                    size=size,
+                    strength=strength,
+                    keep_colours=keep_colours,
+                    stroke=stroke,
+                    memory=budget,
+                    max_pixels=max_pixels or MAX_PIXELS,
+                    quality=quality,
+                    workers=workers,
+                    manifest=manifest,
+                    report=report,
+                    finished=finished,
+                )
+    except KeyboardInterrupt as err:
+        if manifest is None:
+            raise
+        status = getattr(err, "status", 130)
+        raise Stopped(status - 128, "stopped; the same command with --resume goes on from here") from err
     for failure in summary.failed:
         say(printable(f"fastnst: {failure.message}"))
     if summary.failed:
