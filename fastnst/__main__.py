@@ -1,7 +1,5 @@
 """``python -m fastnst``."""
 
-import sys
+from fastnst.cli import run
 
-from fastnst.cli import main
-
-sys.exit(main())
+run()

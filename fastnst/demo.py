@@ -25,9 +25,11 @@ from fastnst import (
 )
 from fastnst.config import GatysSettings, TrainSettings
 from fastnst.engines import open_engine
+from fastnst.interrupts import Stopped
+from fastnst.pixels import packed
 from fastnst.progress import Report
 from fastnst.report import sheet
-from fastnst.training_run import Stopped, train
+from fastnst.training_run import train
 from fastnst.vgg import choose_dtype
 
 PAINTING = "brushstrokes"
@@ -121,12 +123,13 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
 def _stylise(style: Path, photo: NDArray[np.float32], out: Path) -> tuple[NDArray[np.float32], float]:
     """A style's picture of ``photo``, (3, H, W), written to ``out``, and the ms that a second pass took."""
     engine = open_engine(style_file.read(style))
-    engine.stylise(photo[None])
+    batch = packed(photo)[None]  # (1, H, W, 3)
+    engine.stylise(batch)
     start = perf_counter()
-    picture = engine.stylise(photo[None])[0]
+    picture = engine.stylise(batch)[0]
     ms = 1000 * (perf_counter() - start)
-    images.write(out, picture)
-    return picture, ms
+    images.save(out, images.Photo(picture))
+    return picture.transpose(2, 0, 1).astype(np.float32) / 255, ms
 
 
 def _loss(

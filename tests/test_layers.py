@@ -7,15 +7,17 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fastnst"
 LAYERS = [
-    {"errors", "progress"},
-    {"files", "pixels", "brush", "devices", "interrupts"},
-    {"images", "networks", "samples", "brushstrokes", "config"},
-    {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file"},
+    {"errors", "progress", "colour_profiles", "quiet_openvino"},
+    {"files", "pixels", "brush", "devices", "interrupts", "architectures", "memory", "phases", "environment"},
+    {"opening"},
+    {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config"},
+    {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan"},
     {"vgg"},
-    {"losses", "data", "report", "style_record", "checkpoints"},
-    {"training", "gatys", "engines"},
-    {"training_run", "gatys_run", "stylise", "application"},
-    {"demo"},
+    {"losses", "data", "report", "style_record", "checkpoints", "openvino_engine", "torch_engine"},
+    {"training", "gatys", "engines", "manifest"},
+    {"training_run", "gatys_run", "application", "contestants", "batching"},
+    {"demo", "peak_memory"},
+    {"bench", "stylise"},
     {"cli"},
 ]
 ALLOWED = {("vgg_weights", "vgg")}  # the scale of weights that are the user's own is measured by running them

