@@ -58,7 +58,7 @@ def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | No
         )
     free = None if memory is None else memory - PIXEL_BYTES * photo.shape[0] * photo.shape[1]
     if free is None or engine.memory(scaled.height, scaled.width) <= free:
-        painted = engine.stylise(scaled.part((0, 0, scaled.height, scaled.width))[None])[0]
+        painted: Bytes = engine.stylise(scaled.part((0, 0, scaled.height, scaled.width))[None])[0]
         if stroke == 1:
             return painted
         picture = np.empty_like(photo)
@@ -78,7 +78,7 @@ def _in_tiles(scaled: Scaled, engine: Engine, free: int) -> Bytes:
     for tile in tiles(*scaled.photo.shape[:2], side=max(1, int(side * ratio)), overlap=0):
         top, left, bottom, right = tile.kept
         seen = scaled.around(tile.kept, overlap, engine.stride)
-        painted = engine.stylise(scaled.part(seen)[None], statistics=statistics)[0]
+        painted: Bytes = engine.stylise(scaled.part(seen)[None], statistics=statistics)[0]
         picture[top:bottom, left:right] = brought_back(painted, seen[:2], scaled, tile.kept)
     return picture
 

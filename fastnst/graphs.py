@@ -16,10 +16,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-import fastnst.quiet_openvino  # noqa: F401  (first of all: ``import openvino`` alone calls home)
+from fastnst.quiet_openvino import core  # first of all: ``import openvino`` alone calls home
 
 # isort: split
-from openvino import Core, Model, Node
+from openvino import Model, Node
 from openvino import opset13 as op
 
 from fastnst.architectures import (
@@ -143,8 +143,8 @@ def model(architecture: Architecture, weights: Mapping[str, Floats], mode: Mode 
 
 
 def compile_model(model: Model, settings: Mapping[str, Any]) -> bytes:
-    """The model compiled for the CPU, as ``Core.import_model`` takes it."""
-    blob = Core().compile_model(model, "CPU", dict(settings)).export_model()
+    """The model compiled for the CPU, as OpenVINO's ``Core.import_model`` takes it."""
+    blob = core().compile_model(model, "CPU", dict(settings)).export_model()
     return blob if isinstance(blob, bytes) else blob.getvalue()
 
 

@@ -16,7 +16,7 @@ from fastnst.architectures import MIN_SIZE, Architecture, Box, Statistics
 from fastnst.errors import ConfigError, ImageError
 from fastnst.files import sha256
 from fastnst.memory import check_fits, too_large
-from fastnst.quiet_openvino import openvino
+from fastnst.quiet_openvino import core, openvino
 from fastnst.style_file import Style
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ class OpenVINOEngine:
     ) -> None:
         self._style = style
         self._architecture = architecture
-        self._bindings = openvino
-        self._core = self._bindings.Core()
+        self._core = core()
         self._precision = self._chosen(precision)
         self._settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": HINTS[self._precision],
@@ -137,7 +136,7 @@ class OpenVINOEngine:
             sha256(self._style.path),
             [sha256(Path(__file__).with_name(file)) for file in ("graphs.py", "phases.py")],
             self._architecture,
-            self._bindings.get_version(),
+            openvino.get_version(),
             (platform.machine(), cpu),
             sorted(self._settings.items()),
             mode,
@@ -168,6 +167,10 @@ class OpenVINOEngine:
             raise ImageError(too_large(height, width)) from err
 
 
+_first_call = threading.Lock()
+_ready = threading.Event()
+
+
 class _Network:
     """A compiled model and its requests, one for each call that runs at the same time."""
 
@@ -176,6 +179,16 @@ class _Network:
         self._idle: deque[Any] = deque()
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        # Alone the first time: OpenVINO's bindings set themselves up then, and two threads that meet there
+        # wait for each other for ever, one for Python's lock and one for the set-up (seen with 2026.4).
+        if not _ready.is_set():
+            with _first_call:
+                results = self._run(inputs)
+                _ready.set()
+                return results
+        return self._run(inputs)
+
+    def _run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         try:
             request = self._idle.pop()
         except IndexError:

@@ -5,6 +5,7 @@ own, and takes most of the time: 0.1 s. The package does without where it cannot
 """
 
 import sys
+from functools import cache
 from typing import Any
 
 _CONVERTER = "openvino.tools.ovc"
@@ -23,3 +24,14 @@ def _quietly() -> Any:
 
 
 openvino = _quietly()
+
+
+@cache
+def core() -> Any:
+    """The one ``Core`` of this process.
+
+    Each, when it is made, gives the thread's signals another stack, which goes with it: of two that end in
+    the order in which they were made, the second leaves the stack of the first, and the next signal that is
+    handled ends the process (seen with 2026.4).
+    """
+    return openvino.Core()

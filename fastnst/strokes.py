@@ -96,7 +96,8 @@ def brought_back(painted: Bytes, corner: tuple[int, int], scaled: Scaled, box: B
     change = _resized(gains, near[:2], box, scales)
     change *= fine[..., None]
     change += picture
-    return np.rint(change.clip(0, 255, out=change)).astype(np.uint8)
+    levels: Bytes = np.rint(change.clip(0, 255, out=change)).astype(np.uint8)
+    return levels
 
 
 def _gains(guide: Floats, picture: Floats) -> Floats:
@@ -125,7 +126,7 @@ def _window(values: Floats) -> Floats:
 
 def _luma(pixels: Bytes) -> Floats:
     """``(H, W, 3)`` to ``(H, W)``, in levels."""
-    luma: Floats = pixels @ np.array(LUMA, np.float32)
+    luma: Floats = np.matmul(pixels, np.array(LUMA, np.float32), dtype=np.float32)
     return luma
 
 

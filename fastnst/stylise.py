@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 AHEAD = 2  # jobs in hand, a thread: one at work and one behind it
 NETWORK_BYTES = 400  # a px, about, in the network
+MEMORY = 2_000_000_000  # bytes: with more, a picture would be done no quicker
 PIXEL_BYTES = 4  # a px of a photo or a picture in hand, beside the network
 SAMPLE = 16  # photos, about, whose size is looked at beforehand
 
@@ -94,7 +95,8 @@ def stylise(
         max_pixels: photos with more are refused.
         quality: of JPEG and WebP, 1 to 100.
         memory: bytes that all pictures in hand may take together: large ones are done one after the other,
-            and in tiles if need be. None for half of what is free.
+            and in tiles if need be. None for half of what is free,
+            and 2 GB at the most.
         workers: threads that read, repaint and write a photo each; None for as many as pay.
         manifest: is told of each picture when it is written.
         report: told before each photo and after the last.
@@ -115,11 +117,13 @@ def stylise(
                 network = engine.memory(int(height / stroke), int(width / stroke))
                 taken = room.enter(PIXEL_BYTES * pixels + min(memory, network))
                 photo = Photo(*decode_bytes(image, size, notes), tuple(notes))
+            del image  # Pillow's own copy of the pixels, for a large photo half a gigabyte
             start = perf_counter()
             picture = repaint(
                 photo, shared, strength=strength, keep_colours=keep_colours, stroke=stroke, memory=memory
             )
             ms = (perf_counter() - start) * 1000
+            del photo  # before Pillow makes its own copy of the picture
             images.save(job.output, picture, quality=quality, written=written)
         except FastNSTError as err:
             message = str(err)
@@ -129,7 +133,7 @@ def stylise(
             return Failure(job.photo, f"{job.photo}: not enough memory; try --size 1024")
         finally:
             room.leave(taken)
-        return Done(job.photo, job.output, picture.height, picture.width, ms, photo.notes)
+        return Done(job.photo, job.output, picture.height, picture.width, ms, picture.notes)
 
     done: list[Done] = []
     failed: list[Failure] = []
@@ -273,7 +277,7 @@ def calls_at_once(
 
 
 def _memory(given: int | None) -> int:
-    return given or (free_memory() or 4 << 30) // 2
+    return given or min((free_memory() or MEMORY) // 2, MEMORY)
 
 
 def _cores() -> int:

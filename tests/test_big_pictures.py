@@ -33,7 +33,7 @@ def apart(one, other):
     return int(np.abs(one.astype(int) - other).max())
 
 
-@pytest.mark.parametrize(("height", "width"), [(150, 201), (130, 64), (64, 64), (17, 300), (33, 20)])
+@pytest.mark.parametrize(("height", "width"), [(67, 141), (130, 64), (17, 150), (33, 20)])
 def test_tiles_are_the_whole(engine, height, width):
     pixels = photo(height, width)
     whole = paint(pixels, engine)
@@ -48,9 +48,9 @@ def test_statistics_of_a_thumbnail_would_not_do(engine):
     assert apart(engine.stylise(pixels[None], statistics=known)[0], paint(pixels, engine)) > 10
 
 
-@pytest.mark.parametrize("stroke", [0.5, 0.7, 1.3, 2.0])
+@pytest.mark.parametrize("stroke", [0.6, 1.7])
 def test_tiles_are_the_whole_with_strokes_of_any_size(engine, stroke):
-    pixels = photo(150, 201)
+    pixels = photo(75, 130)
     whole = paint(pixels, engine, stroke=stroke)
     assert whole.shape == pixels.shape
     assert apart(paint(pixels, engine, stroke=stroke, memory=LITTLE), whole) <= 2
@@ -70,9 +70,9 @@ def test_memory_decides_between_tiles_and_whole(engine, monkeypatch):
 
 
 def test_of_a_huge_picture_a_sample_is_measured(engine, monkeypatch):
-    pixels = photo(200, 200)
-    monkeypatch.setattr(big_pictures, "MEASURED", 200 * 200 - 1)
-    monkeypatch.setattr(big_pictures, "SAMPLED", 64 * 64 * 4)
+    pixels = photo(140, 200)
+    monkeypatch.setattr(big_pictures, "MEASURED", 140 * 200 - 1)
+    monkeypatch.setattr(big_pictures, "SAMPLED", 64 * 64 * 3)
     measured = []
     statistics = engine.statistics
 
@@ -83,7 +83,7 @@ def test_of_a_huge_picture_a_sample_is_measured(engine, monkeypatch):
     monkeypatch.setattr(engine, "statistics", count)
     picture = paint(pixels, engine, memory=LITTLE)
     norms = len(statistics(pixels[None]))
-    assert len(measured) == 1 + 4 * norms
+    assert len(measured) == 1 + 3 * norms
     assert picture.shape == pixels.shape
 
 
@@ -95,10 +95,11 @@ def test_a_photo_too_small_for_its_strokes_is_told_so(engine):
         paint(photo(15, 20), engine)
 
 
-def test_the_shipped_style_paints_tiles_as_the_whole():
+def test_the_shipped_style_paints_tiles_as_the_whole(monkeypatch):
+    monkeypatch.setattr(big_pictures, "SMALLEST_TILE", 160)
     engine = open_engine(style_file.read(style_file.find("starry_night")), precision="float32", device="cpu")
     pixels = images.load(samples.photo("chelsea"), size=300).pixels
-    pixels = np.ascontiguousarray(pixels[:190])
+    pixels = np.ascontiguousarray(pixels[:150])
     whole = paint(pixels, engine)
     tiles = paint(pixels, engine, memory=LITTLE)
     assert apart(tiles, whole) <= 2

@@ -33,7 +33,8 @@ def test_a_photo_is_repainted(home, capsys, command):
     assert out == f"{Path('new/picture.png')}\n"
     assert err.startswith("photo.png: 32x24 px, ")
     assert err.endswith(" ms\n")
-    np.testing.assert_allclose(images.read("new/picture.png").rgb, painted("photo.png"), atol=1 / 255)
+    picture = images.read("new/picture.png").rgb
+    np.testing.assert_allclose(picture, painted("photo.png"), atol=4 / 255)  # bfloat16, where the CPU has it
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (33, 50), (19, 64)])

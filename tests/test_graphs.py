@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from openvino import Core
 from torch import nn
 
 from fastnst import graphs
@@ -19,6 +18,7 @@ from fastnst.architectures import (
     architecture,
 )
 from fastnst.networks import Statistics, StyleNetwork
+from fastnst.quiet_openvino import core
 
 FAST = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full": 3}
 ARCHITECTURES = {
@@ -54,7 +54,7 @@ def network(architecture):
 def compiled(network, mode="own", precision="f32"):
     weights = {name: values.numpy() for name, values in network.state_dict().items()}
     model = graphs.model(network.architecture, weights, mode)
-    return Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    return core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
 
 
 def noise(*size):

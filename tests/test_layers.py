@@ -9,14 +9,14 @@ PACKAGE = Path(__file__).parents[1] / "fastnst"
 LAYERS = [
     {"errors", "progress", "colour_profiles", "quiet_openvino"},
     {"files", "pixels", "brush", "devices", "interrupts", "architectures", "memory", "phases", "environment"},
-    {"opening"},
+    {"opening", "tiling", "strokes", "metrics"},
     {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config"},
     {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan"},
     {"vgg"},
     {"losses", "data", "report", "style_record", "checkpoints", "openvino_engine", "torch_engine"},
     {"training", "gatys", "engines", "manifest"},
-    {"training_run", "gatys_run", "application", "contestants", "batching"},
-    {"demo", "peak_memory"},
+    {"training_run", "gatys_run", "application", "contestants", "batching", "big_pictures"},
+    {"demo", "peak_memory", "repaint"},
     {"bench", "stylise"},
     {"cli"},
 ]

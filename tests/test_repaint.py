@@ -13,7 +13,7 @@ from fastnst.repaint import repaint
 
 @pytest.fixture
 def photo():
-    return Photo(noise(150, 131), noise(150, 131, 1)[..., 0], ("a note",))
+    return Photo(noise(70, 131), noise(70, 131, 1)[..., 0], ("a note",))
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fastnst.config import OptimSettings
 from fastnst.errors import TrainingError
-from fastnst.losses import PerceptualLoss
+from fastnst.losses import PerceptualLoss, grid_power
 from fastnst.networks import build
 from fastnst.training import StyleTraining, schedule
 from fastnst.vgg import VGG19Features
 
-OPTIM = OptimSettings(lr=1e-2, lr_final=1e-4, warmup=4)
+OPTIM = OptimSettings(lr=1e-2, lr_final=1e-4, warmup=4, grid_weight=0.0)
 
 
 @pytest.fixture
@@ -54,6 +56,15 @@ def test_the_loss_is_that_of_the_networks_pictures(module, photo):
     style = module.loss.style_target(photo.flip(-1).sqrt())
     wanted = module.loss(module.network(photo), module.loss.content_target(photo), style)
     assert module.training_step(photo, 0).item() == wanted.total.item()
+
+
+def test_the_grid_is_weighed_beside_the_loss(module, photo):
+    photo = photo.repeat(1, 1, 4, 4)  # large enough to compare one window with another
+    plain = module.training_step(photo, 0).item()
+    module.optim = replace(OPTIM, grid_weight=50.0)
+    grid = grid_power(module.network(photo)).item()
+    assert grid > 0
+    assert module.training_step(photo, 0).item() == pytest.approx(plain + 50 * grid)
 
 
 def test_a_step_of_adam_lowers_the_loss(module, photo):

@@ -87,7 +87,7 @@ Examples:
     "--memory",
     metavar="SIZE",
     help="What to get along with, such as 2GB or 500MB; larger pictures are done in tiles. "
-    "[default: half of what is free]",
+    "[default: half of what is free, 2GB at the most]",
 )
 @click.option(
     "--resume",

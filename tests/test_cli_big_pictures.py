@@ -1,0 +1,55 @@
+"""``fastnst stylise --memory`` and ``--stroke``."""
+
+import numpy as np
+import pytest
+import tiny_style
+
+from fastnst import big_pictures, images
+from fastnst.cli import main
+
+STYLISE = ["stylise", "photo.png", "-s", "tiny.safetensors", "--precision", "float32", "--device", "cpu"]
+
+
+@pytest.fixture
+def large(home):
+    tiny_style.save("photo.png", tiny_style.noise(90, 150))
+    return home
+
+
+def picture(name):
+    return images.load(name).pixels.astype(int)
+
+
+def test_little_memory_gives_the_same_picture(large, monkeypatch, capsys):
+    monkeypatch.setattr(big_pictures, "SMALLEST_TILE", 64)
+    assert main([*STYLISE, "-o", "whole.png"]) == 0
+    assert main([*STYLISE, "-o", "tiles.png", "--memory", "100kB"]) == 0
+    assert np.abs(picture("tiles.png") - picture("whole.png")).max() <= 2
+
+
+def test_strokes_of_another_size_give_another_picture_of_the_same_size(large):
+    for stroke in ("0.5", "1", "2"):
+        assert main([*STYLISE, "-o", f"{stroke}.png", "--stroke", stroke]) == 0
+    assert main([*STYLISE, "-o", "plain.png"]) == 0
+    np.testing.assert_array_equal(picture("1.png"), picture("plain.png"))
+    assert picture("2.png").shape == picture("0.5.png").shape == picture("1.png").shape
+    assert np.abs(picture("2.png") - picture("1.png")).mean() > 2
+    assert np.abs(picture("0.5.png") - picture("1.png")).mean() > 2
+
+
+@pytest.mark.parametrize(("option", "value", "status", "message"), [
+    ("--stroke", "3", 2, "3.0 is not in the range 0.5<=x<=2"),
+    ("--stroke", "nan", 2, "nan is not a number"),
+    ("--memory", "lots", 1, "fastnst: 'lots' is no size of memory: write 2GB or 500MB"),
+])  # fmt: skip
+def test_what_makes_no_sense_is_one_line(large, capsys, option, value, status, message):
+    assert main([*STYLISE, "-o", "out.png", option, value]) == status
+    assert message in capsys.readouterr().err
+    assert not (large / "out.png").exists()
+
+
+def test_a_photo_too_small_for_its_strokes_is_told_so(home, capsys):
+    assert main([*STYLISE, "-o", "out.png", "--stroke", "2"]) == 1
+    assert "photo.png: picture is 32x24 px; at stroke 2 at least 32 px a side are needed" in (
+        capsys.readouterr().err
+    )
