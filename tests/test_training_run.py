@@ -19,7 +19,8 @@ from fastnst.training_run import Stopped, train
 
 TINY = [
     *("painting=brushstrokes", "painting.size=64", "data=samples", "data.size=32", "data.batch_size=2"),
-    *("data.workers=0", "network=johnson", "network.arguments={width: 2, blocks: 1}", "vgg.precision=float32"),
+    *("data.workers=0", "network=johnson", "network.arguments={width: 2, blocks: 1}"),
+    "vgg.precision=float32",
     *("trainer.log_every_n_steps=1", "trainer.val_check_interval=1000", "trainer.precision=32-true"),
     *("trainer.accelerator=cpu", "loss=johnson"),
 ]
