@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from fastnst import config, images, losses, metrics, paintings, style_file, vgg_weights
-from fastnst.config import TrainSettings
 from fastnst.contestants import named
 from fastnst.engines import Engine, open_engine
 from fastnst.report import sheet
+from fastnst.settings import TrainSettings
 
 SHOWN = (512, 1024)  # px, of the contact sheets
 

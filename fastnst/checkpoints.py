@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from fastnst.config import TrainSettings
 from fastnst.errors import ConfigError, FastNSTError
 from fastnst.files import atomic, typed_path
+from fastnst.settings import TrainSettings
 
 NAME = "last.ckpt"
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastnst import architectures, config, style_file
 from fastnst.engines import ENGINES, PRECISIONS, open_engine
 from fastnst.errors import ConfigError
+from fastnst.settings import NetworkSettings
 from fastnst.style_file import Style
 
 EAGER = "eager torch"
@@ -208,7 +209,7 @@ def _presets() -> dict[str, dict[str, Any]]:
     found = {}
     for name in config.choices("network"):
         cfg = config.load("train", [f"network={name}"])
-        found[name] = asdict(config.typed(config.NetworkSettings, cfg.network))
+        found[name] = asdict(config.typed(NetworkSettings, cfg.network))
     return found
 
 

@@ -28,7 +28,7 @@ from fastnst.photo_store import PhotoStore, Skipped
 from fastnst.progress import Report
 
 if TYPE_CHECKING:
-    from fastnst.config import DataSettings
+    from fastnst.settings import DataSettings
 
 logger = logging.getLogger(__name__)
 

@@ -23,12 +23,12 @@ from fastnst import (
     style_file,
     vgg_weights,
 )
-from fastnst.config import GatysSettings, TrainSettings
 from fastnst.engines import open_engine
 from fastnst.interrupts import Stopped
 from fastnst.pixels import packed
 from fastnst.progress import Report
 from fastnst.report import sheet
+from fastnst.settings import GatysSettings, TrainSettings
 from fastnst.training_run import train
 from fastnst.vgg import choose_dtype
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fastnst import devices, files, images, losses, paintings, samples, vgg_weights
-from fastnst.config import GatysSettings
 from fastnst.errors import ConfigError, TrainingError
 from fastnst.gatys import ADVICE, GatysResult, optimise
 from fastnst.interrupts import postponed
 from fastnst.progress import Report
 from fastnst.report import trace_plot
+from fastnst.settings import GatysSettings
 from fastnst.style_record import versions
 from fastnst.vgg import choose_dtype
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fastnst.config import LossSettings
 from fastnst.errors import ConfigError
+from fastnst.settings import LossSettings
 from fastnst.vgg import VGG19Features
 from fastnst.vgg_weights import VGGWeights
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastnst import brushstrokes, files, images
-from fastnst.config import PaintingSettings, choices
+from fastnst.config import choices
 from fastnst.errors import ConfigError, ImageError
+from fastnst.settings import PaintingSettings
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from fastnst import __version__, images, samples
-from fastnst.config import TrainSettings
 from fastnst.networks import StyleNetwork
 from fastnst.paintings import Painting
+from fastnst.settings import TrainSettings
 
 THUMBNAIL_SIZE = 160  # px
 

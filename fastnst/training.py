@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fastnst.config import DataSettings, OptimSettings
 from fastnst.data import Photos, PositionSampler
 from fastnst.errors import TrainingError
 from fastnst.losses import LossTerms, PerceptualLoss, grid_power
+from fastnst.muon import Muon
 from fastnst.networks import StyleNetwork
+from fastnst.settings import DataSettings, OptimSettings
 
 ADVICE = (
     "Try a lower optim.lr (half of it), a longer optim.warmup, trainer.precision=32-true and "
@@ -29,7 +30,7 @@ class StyleTraining(pl.LightningModule):
         network: what is trained.
         loss: what it is trained for; its VGG-19 is in no checkpoint.
         style: ``loss.style_target(painting)``.
-        optim: Adam, its schedule, and what is trained against beside the loss.
+        optim: the optimiser, its schedule, and what is trained against beside the loss.
         steps: at which the cosine ends.
     """
 
@@ -110,8 +111,9 @@ class StyleTraining(pl.LightningModule):
         self.log_dict(named, batch_size=len(batch), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """Adam, warmed up and then lowered along a cosine, step by step."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.optim.lr)
+        """Muon or Adam, warmed up and then lowered along a cosine, step by step."""
+        kind = {"muon": Muon, "adam": torch.optim.Adam}[self.optim.optimizer]
+        optimizer = kind(self.network.parameters(), lr=self.optim.lr)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule(self.optim, self.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

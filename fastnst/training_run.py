@@ -14,11 +14,11 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
 from fastnst import checkpoints, data, devices, files, losses, networks, paintings, style_file, vgg_weights
-from fastnst.config import TrainSettings
 from fastnst.errors import ConfigError, DataError, FastNSTError, TrainingError
 from fastnst.interrupts import Stopped, postponed
 from fastnst.progress import Progress, Report
 from fastnst.report import sheet
+from fastnst.settings import TrainSettings
 from fastnst.style_record import style_record
 from fastnst.training import PhotoData, StyleTraining
 from fastnst.vgg import choose_dtype, has_bfloat16

@@ -2,8 +2,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from fastnst import config
-from fastnst.config import GatysSettings, TrainSettings, choices, conf_dir, load, typed
+from fastnst.config import choices, conf_dir, load, typed
 from fastnst.errors import ConfigError
+from fastnst.settings import GatysSettings, TrainSettings
 
 
 def test_overrides_reach_the_typed_settings():
@@ -32,6 +33,7 @@ def test_gatys_composes_too():
         ("loss=nope", "there is no loss 'nope'; there are .*johnson"),
         ("painting=nope", "there is no painting 'nope'; there are .*starry_night"),
         ("seed", "Error parsing override 'seed': missing EQUAL"),
+        ("optim.optimizer=sgd", "optim.optimizer must be muon or adam, not 'sgd'"),
         ("optim.lr=-1", "optim.lr must be above 0 and finite, not -1.0"),
         ("painting.strength=0", "painting.strength must be above 0 and finite, not 0.0"),
         ("logger=wandb", "logger must be csv or tensorboard, not 'wandb'"),

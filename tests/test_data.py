@@ -15,9 +15,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from fastnst import photo_sources, photo_store
-from fastnst.config import DataSettings
 from fastnst.data import Photos, PositionSampler, prepare
 from fastnst.errors import ConfigError, DataError
+from fastnst.settings import DataSettings
 
 FOLDER = DataSettings(
     source="folder",

@@ -12,6 +12,7 @@ from PIL import Image
 from fastnst import cli, config, gatys, gatys_run, vgg_weights
 from fastnst.errors import ConfigError, TrainingError
 from fastnst.losses import PerceptualLoss
+from fastnst.settings import GatysSettings
 from fastnst.vgg import VGG19Features
 
 OPTIMIZERS = ["adam", "lbfgs"]
@@ -219,7 +220,7 @@ def test_transparency_comes_back(run, tmp_path):
 @pytest.mark.parametrize("init", ["content", "noise", "style", "photo.png"])
 def test_it_starts_where_it_is_told(init, photo, painting, photo_file, monkeypatch):
     monkeypatch.chdir(photo_file.parent)
-    settings = config.typed(config.GatysSettings, config.load("gatys", [f"init={init}"]))
+    settings = config.typed(GatysSettings, config.load("gatys", [f"init={init}"]))
     start = gatys_run._initial(settings, photo[0].numpy(), painting[0].numpy())
     assert start.shape == photo[0].shape
     assert 0 <= start.min() < start.max() <= 1
@@ -232,7 +233,7 @@ def test_it_starts_where_it_is_told(init, photo, painting, photo_file, monkeypat
 def test_noise_depends_on_the_seed_alone(photo, painting):
     noise = []
     for seed in (0, 0, 1):
-        settings = config.typed(config.GatysSettings, config.load("gatys", ["init=noise", f"seed={seed}"]))
+        settings = config.typed(GatysSettings, config.load("gatys", ["init=noise", f"seed={seed}"]))
         noise.append(gatys_run._initial(settings, photo[0].numpy(), painting[0].numpy()))
     assert np.array_equal(noise[0], noise[1])
     assert not np.array_equal(noise[0], noise[2])
@@ -336,15 +337,15 @@ def test_help_is_fastnsts_own(run, capsys):
 
 @pytest.mark.parametrize("preset", config.choices("preset"))
 def test_a_preset_is_one_setting(preset):
-    settings = config.typed(config.GatysSettings, config.load("gatys", [f"preset={preset}"]))
+    settings = config.typed(GatysSettings, config.load("gatys", [f"preset={preset}"]))
     assert settings.steps >= 100
     beside = config.load("gatys", [f"preset={preset}", "steps=5", "loss=johnson"])
-    assert config.typed(config.GatysSettings, beside).steps == 5
-    assert config.typed(config.GatysSettings, beside).loss.content_layers == {"relu2_2": 1.0}
+    assert config.typed(GatysSettings, beside).steps == 5
+    assert config.typed(GatysSettings, beside).loss.content_layers == {"relu2_2": 1.0}
 
 
 def test_quaglia_is_as_its_source_says():
-    settings = config.typed(config.GatysSettings, config.load("gatys", ["preset=quaglia"]))
+    settings = config.typed(GatysSettings, config.load("gatys", ["preset=quaglia"]))
     assert (settings.optimizer, settings.lr, settings.steps, settings.init) == (
         "adam",
         0.004,
@@ -355,7 +356,7 @@ def test_quaglia_is_as_its_source_says():
 
 
 def test_nedeljkovic_is_as_its_source_says():
-    settings = config.typed(config.GatysSettings, config.load("gatys", ["preset=nedeljkovic"]))
+    settings = config.typed(GatysSettings, config.load("gatys", ["preset=nedeljkovic"]))
     assert (settings.optimizer, settings.steps, settings.init) == ("adam", 100, "content")
     assert settings.lr * 255 == pytest.approx(10, rel=1e-5)
     assert settings.loss.content_layers == {"relu5_2": 1}

@@ -8,7 +8,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "fastnst"
 LAYERS = [
     {"errors", "progress", "colour_profiles", "quiet_openvino"},
-    {"files", "pixels", "brush", "devices", "interrupts", "architectures", "memory", "phases", "environment"},
+    {
+        "files",
+        "pixels",
+        "brush",
+        "devices",
+        "interrupts",
+        "architectures",
+        "memory",
+        "phases",
+        "environment",
+        "muon",
+        "settings",
+    },
     {"opening", "tiling", "strokes", "metrics"},
     {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config"},
     {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan"},

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from fastnst import losses
-from fastnst.config import LossSettings
 from fastnst.errors import ConfigError
 from fastnst.losses import (
     PerceptualLoss,
@@ -13,6 +12,7 @@ from fastnst.losses import (
     style_distance,
     total_variation,
 )
+from fastnst.settings import LossSettings
 from fastnst.vgg import VGG19Features
 
 WEIGHTS = {

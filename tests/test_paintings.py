@@ -6,9 +6,10 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from fastnst.config import PaintingSettings, choices, conf_dir, typed
+from fastnst.config import choices, conf_dir, typed
 from fastnst.errors import ConfigError, ImageError
 from fastnst.paintings import load
+from fastnst.settings import PaintingSettings
 
 PRESETS = sorted((conf_dir() / "painting").glob("*.yaml"))
 OWN = PaintingSettings(

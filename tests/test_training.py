@@ -3,14 +3,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fastnst.config import OptimSettings
 from fastnst.errors import TrainingError
 from fastnst.losses import PerceptualLoss, grid_power
 from fastnst.networks import build
+from fastnst.settings import OptimSettings
 from fastnst.training import StyleTraining, schedule
 from fastnst.vgg import VGG19Features
 
-OPTIM = OptimSettings(lr=1e-2, lr_final=1e-4, warmup=4, grid_weight=0.0)
+OPTIM = OptimSettings(optimizer="adam", lr=1e-2, lr_final=1e-4, warmup=4, grid_weight=0.0)
 
 
 @pytest.fixture
@@ -67,7 +67,9 @@ def test_the_grid_is_weighed_beside_the_loss(module, photo):
     assert module.training_step(photo, 0).item() == pytest.approx(plain + 50 * grid)
 
 
-def test_a_step_of_adam_lowers_the_loss(module, photo):
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_ten_steps_lower_the_loss(module, photo, optimizer):
+    module.optim = replace(OPTIM, optimizer=optimizer)
     optimizer = module.configure_optimizers()["optimizer"]
     first = last = module.training_step(photo, 0)
     for _ in range(10):

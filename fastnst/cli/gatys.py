@@ -35,9 +35,10 @@ def run(argv: list[str]) -> None:
     """Optimise one picture with ``key=value`` settings."""
     from fastnst import config
     from fastnst.application import application
+    from fastnst.settings import GatysSettings
 
     def job(cfg: "DictConfig", run_dir: Path) -> None:
-        settings = config.typed(config.GatysSettings, cfg)
+        settings = config.typed(GatysSettings, cfg)
 
         from fastnst.cli.bar import terminal_bar
         from fastnst.gatys_run import run

@@ -35,9 +35,10 @@ def run(argv: list[str]) -> None:
     """Train with ``key=value`` settings."""
     from fastnst import config
     from fastnst.application import application
+    from fastnst.settings import TrainSettings
 
     def job(cfg: "DictConfig", run_dir: Path) -> None:
-        settings = config.typed(config.TrainSettings, cfg)
+        settings = config.typed(TrainSettings, cfg)
 
         from fastnst.cli.bar import terminal_bar
         from fastnst.training_run import train
