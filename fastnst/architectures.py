@@ -19,6 +19,9 @@ Statistics: TypeAlias = tuple[NDArray[np.float32], ...]
 Box: TypeAlias = tuple[int, int, int, int]
 """Top, left, bottom and right of a part of a picture, px."""
 
+EPS = 1e-5
+"""Added to the variance in every instance normalisation."""
+
 MIN_SIZE = 16
 """px: at an eighth of the shortest side, reflection still has a pixel to reflect."""
 

@@ -98,9 +98,13 @@ class SharedEngine:
         finally:
             self._leave()
 
-    def memory(self, height: int, width: int) -> int:
+    def memory(self, height: int, width: int, *, measuring: bool = False) -> int:
         """See ``Engine``."""
-        return self._engine.memory(height, width)
+        return self._engine.memory(height, width, measuring=measuring)
+
+    def budget(self) -> int:
+        """See ``Engine``."""
+        return self._engine.budget()
 
     def stop(self) -> None:
         """Let nobody in from now on, not even who waits already; who is inside is served to the end."""

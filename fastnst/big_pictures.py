@@ -18,6 +18,7 @@ import numpy as np
 
 from fastnst.architectures import Box, Statistics
 from fastnst.errors import ImageError
+from fastnst.memory import too_large
 from fastnst.pixels import Bytes
 from fastnst.strokes import Scaled, brought_back
 from fastnst.tiling import Tile, pooled, spread, tiles
@@ -41,13 +42,14 @@ def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | No
         photo: uint8 (H, W, 3).
         engine: the network.
         stroke: size of the strokes, times what it is by itself: see ``strokes``.
-        memory: bytes that this may take, photo and picture among them; None for as many as it needs.
+        memory: bytes to get along with, photo and picture among them, as far as tiles of ``SMALLEST_TILE``
+            do; None for as many as it needs.
 
     Returns:
         uint8 (H, W, 3).
 
     Raises:
-        ImageError: the photo is too small, or too large for the memory.
+        ImageError: the photo is too small, or too large for the memory that there is.
     """
     scaled = Scaled(photo, 1 / stroke)
     if min(scaled.height, scaled.width) < engine.min_size:
@@ -66,7 +68,10 @@ def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | No
             top, left, bottom, right = tile.kept
             picture[top:bottom, left:right] = brought_back(painted, (0, 0), scaled, tile.kept)
         return picture
-    return _in_tiles(scaled, engine, free)
+    try:
+        return _in_tiles(scaled, engine, free)
+    except ImageError as err:  # which speaks of a tile
+        raise ImageError(too_large(*photo.shape[:2])) from err
 
 
 def _in_tiles(scaled: Scaled, engine: Engine, free: int) -> Bytes:
@@ -119,6 +124,6 @@ def measured(
 
 def _side(engine: Engine, overlap: int, free: int) -> int:
     """The side, px, of what a tile may keep; a multiple of the stride."""
-    pixel = engine.memory(256, 256) / 256**2
+    pixel = engine.memory(256, 256, measuring=True) / 256**2
     seen = math.sqrt(min(LARGEST_TILE, max(free, 0) / pixel))
     return max(SMALLEST_TILE, int(seen - 2 * overlap) // engine.stride * engine.stride)

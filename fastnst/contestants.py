@@ -132,6 +132,8 @@ def gathered(
 
     from fastnst import devices
 
+    if "auto" in (*engines, *precisions):
+        raise ConfigError("auto is one of the others: name those to measure, or none for all that are here")
     device = str(devices.choose(device))
     threads = threads or torch.get_num_threads()
     known = _presets()
@@ -147,9 +149,8 @@ def gathered(
         for style, label, random in entries:
             wanted = [
                 Contestant(str(style.path), label, engine, precision, device, threads, random)
-                for engine in dict.fromkeys(engines or ENGINES)
-                for precision in dict.fromkeys(precisions or PRECISIONS)
-                if "auto" not in (engine, precision)
+                for engine in dict.fromkeys(engines or ENGINES[1:])
+                for precision in dict.fromkeys(precisions or PRECISIONS[1:])
             ]
             found |= _those_here(wanted, engines, precisions)
         yield found

@@ -64,8 +64,11 @@ class Engine(Protocol):
             ImageError: the pictures are too small, or too large for the memory.
         """
 
-    def memory(self, height: int, width: int) -> int:
-        """About how many bytes ``stylise`` of one picture takes at its peak."""
+    def memory(self, height: int, width: int, *, measuring: bool = False) -> int:
+        """About how many bytes ``stylise`` of one picture, or ``statistics``, takes at its peak."""
+
+    def budget(self) -> int:
+        """Bytes that pictures at work may take where nobody says."""
 
 
 def open_engine(

@@ -23,6 +23,7 @@ from openvino import Model, Node
 from openvino import opset13 as op
 
 from fastnst.architectures import (
+    EPS,
     Architecture,
     Beside,
     Conv,
@@ -34,8 +35,6 @@ from fastnst.architectures import (
     Upsample,
 )
 from fastnst.phases import NEAREST, NEAREST_BETWEEN, Floats, Order, between, enlarging, per_block
-
-EPS = 1e-5  # as networks.InstanceNorm
 
 Mode: TypeAlias = Literal["own", "recorded", "frozen", "measured"]
 

@@ -105,7 +105,8 @@ def load(
 ) -> Photo:
     """The picture in a file as bytes: ``read`` with its arguments and errors, rounded to 256 levels.
 
-    A file of 8 bits is never anything else on the way: quicker, and a quarter of the memory.
+    A file of 8 bits is never anything else on the way: quicker, and a quarter of the memory. Where ``size``
+    changes the sharp edges of a drawing, what overshoots is cut off early, and the two are some levels apart.
     """
     with opened(path, size=size, min_side=min_side, max_pixels=max_pixels) as (image, notes):
         pixels, alpha = decode_bytes(image, size, notes)

@@ -45,6 +45,30 @@ def terminable() -> Iterator[None]:
 
 
 @contextmanager
+def held() -> Iterator[None]:
+    """Inside the block Ctrl-C and SIGTERM wait for its end: what belongs together is not torn apart.
+
+    Outside the main thread, where Python lets nobody listen, nothing changes; nor for a signal that Python
+    does not handle.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[tuple[int, FrameType | None]] = []
+    known = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in known.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, frame: caught.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for caught_number, frame in caught:
+        handlers[signal.Signals(caught_number)](caught_number, frame)
+
+
+@contextmanager
 def postponed(unit: str) -> Iterator[list[int]]:
     """A list that the first Ctrl-C or SIGTERM inside the block is put into; a second one interrupts at once.
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from fastnst.errors import ConfigError, ImageError
 
+DEFAULT = 2_000_000_000
+"""Bytes: with more, pictures would be done no quicker on a CPU."""
+
+CGROUP = Path("/sys/fs/cgroup")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -31,12 +35,21 @@ def free_memory() -> int | None:
         free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     except (OSError, ValueError):
         return None
-    try:  # a container's own limit
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
-        free.append(int(limit) - int(used))
+    try:  # a container's own limit; files that were read are given up when memory is wanted
+        limit, used, details = (
+            (CGROUP / f"memory.{name}").read_text() for name in ("max", "current", "stat")
+        )
+        cached = sum(map(int, re.findall(r"^(?:in)?active_file (\d+)$", details, re.MULTILINE)))
+        free.append(max(0, int(limit) - int(used) + cached))
     except (OSError, ValueError):
         pass
     return min(free, default=None)
+
+
+def budget() -> int:
+    """Bytes to get along with where nobody says: half of what is free, ``DEFAULT`` at the most."""
+    free = free_memory()
+    return DEFAULT if free is None else min(free // 2, DEFAULT)
 
 
 def check_fits(shape: tuple[int, ...], pixel_bytes: float) -> None:

@@ -21,6 +21,8 @@ BETAS, EPS = (0.9, 0.999), 1e-8  # Adam's: Kingma & Ba (2015), https://arxiv.org
 class Muon(torch.optim.Optimizer):
     """Muon for what has four dimensions, ``(outputs, inputs, height, width)``; Adam for biases and norms.
 
+    The first and the last kernel are no exception, while Jordan et al. leave a network's ends to Adam.
+
     Args:
         parameters: of the network.
         lr: the rate of both.

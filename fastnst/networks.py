@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fastnst.architectures import (
+    EPS,
     MIN_SIZE,
     Architecture,
     Beside,
@@ -36,15 +37,14 @@ class InstanceNorm(nn.Module):
     """Instance normalisation whose statistics can be recorded and put in place of a picture's own.
 
     Ulyanov et al. (2016), https://arxiv.org/abs/1607.08022. The statistics see the whole picture, so parts of
-    it done apart get colours of their own; with those of one pass over a thumbnail they agree: Chen et al.
-    (2021), https://arxiv.org/abs/2103.11784.
+    it done apart get colours of their own; with those of the whole picture they agree: ``big_pictures``.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = 1e-5
+        self.eps = EPS
         self.record: list[Statistics] | None = None
         self.kept: tuple[float, float, float, float] | None = None
         self.frozen: Statistics | None = None

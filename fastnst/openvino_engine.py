@@ -12,17 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastnst import compiled
-from fastnst.architectures import MIN_SIZE, Architecture, Box, Statistics
+from fastnst.architectures import EPS, MIN_SIZE, Architecture, Box, Statistics
 from fastnst.errors import ConfigError, ImageError
 from fastnst.files import sha256
-from fastnst.memory import check_fits, too_large
+from fastnst.memory import budget, check_fits, too_large
 from fastnst.quiet_openvino import core, openvino
 from fastnst.style_file import Style
 
 if TYPE_CHECKING:
     from fastnst.graphs import Mode
 
-EPS = 1e-5  # as networks.InstanceNorm
 STATISTICS_MEMORY = 2.5  # times what painting takes: means and variances are computed in float32
 KERNELS = 300
 """Kept for the last sizes of pictures: some 25 are made anew for a new size, which takes 4 ms and 0.7 MB;
@@ -108,9 +107,13 @@ class OpenVINOEngine:
             seen = network.run(inputs)[1:]
         return tuple(np.stack([mean + rest, variance]) for mean, rest, variance in seen)
 
-    def memory(self, height: int, width: int) -> int:
+    def memory(self, height: int, width: int, *, measuring: bool = False) -> int:
         """See ``Engine``."""
-        return round(self._pixel_bytes * height * width)
+        return round(self._pixel_bytes * height * width * (STATISTICS_MEMORY if measuring else 1))
+
+    def budget(self) -> int:
+        """See ``Engine``."""
+        return budget()
 
     def _chosen(self, precision: str) -> str:
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

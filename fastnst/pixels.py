@@ -19,6 +19,8 @@ from fastnst.colour_profiles import grey_curve, to_srgb
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
+LUMA = (0.299, 0.587, 0.114)  # the Y of YIQ, of R, G and B
+
 UPRIGHT = {  # EXIF orientation: what makes an image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

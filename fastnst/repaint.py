@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnst.big_pictures import paint
+from fastnst.pixels import LUMA
 
 if TYPE_CHECKING:
     from fastnst.engines import Engine
     from fastnst.images import Photo
     from fastnst.pixels import Bytes
 
-LUMA = (0.299, 0.587, 0.114)  # the Y of YIQ, of R, G and B
 _STRIP = 1 << 20  # px that are floats at once
 
 

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastnst.architectures import Box
-from fastnst.pixels import Bytes, Floats
+from fastnst.pixels import LUMA, Bytes, Floats
 
-LUMA = (0.299, 0.587, 0.114)  # the Y of YIQ, of R, G and B
 RADIUS = 4  # px of the scaled photo, of the window in which a gain is measured
 NOISE = 6.0  # levels of luminance: what varies less than this brings nothing back
 LANCZOS = 3  # px that Lanczos reaches, at the smaller of two scales

@@ -12,11 +12,12 @@ from threading import Condition
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from fastnst import images
+from fastnst import files, images
 from fastnst.batching import SharedEngine, StoppedError
 from fastnst.errors import FastNSTError, ImageError
 from fastnst.images import Photo
-from fastnst.memory import free_memory
+from fastnst.interrupts import held
+from fastnst.memory import budget
 from fastnst.opening import MAX_PIXELS, opened
 from fastnst.pixels import decode_bytes, fitted
 from fastnst.plan import Failure, Job, Plan
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from fastnst.manifest import Manifest
 
 AHEAD = 2  # jobs in hand, a thread: one at work and one behind it
-NETWORK_BYTES = 400  # a px, about, in the network
-MEMORY = 2_000_000_000  # bytes: with more, a picture would be done no quicker
+NETWORK_BYTES = 400  # a px, in the largest network of conf/network in float32, and some more
 PIXEL_BYTES = 4  # a px of a photo or a picture in hand, beside the network
 SAMPLE = 16  # photos, about, whose size is looked at beforehand
 
@@ -95,15 +95,16 @@ def stylise(
         max_pixels: photos with more are refused.
         quality: of JPEG and WebP, 1 to 100.
         memory: bytes that all pictures in hand may take together: large ones are done one after the other,
-            and in tiles if need be. None for half of what is free,
-            and 2 GB at the most.
+            and in tiles if need be. None for ``engine.budget()``.
         workers: threads that read, repaint and write a photo each; None for as many as pay.
         manifest: is told of each picture when it is written.
         report: told before each photo and after the last.
         finished: told of each picture that is written.
     """
     shared = SharedEngine(engine)
-    memory = _memory(memory)
+    memory = engine.budget() if memory is None else memory
+    for folder in {job.output.parent for job in plan.jobs}:
+        files.remove_abandoned(folder)
     room = _Room(memory)
 
     def do(job: Job) -> Done | Failure:
@@ -186,8 +187,9 @@ def _in_threads(
         job, future = in_hand[0]
         tell(job)
         result = future.result()
-        in_hand.popleft()
-        take(result)
+        with held():
+            in_hand.popleft()
+            take(result)
 
     try:
         for job in jobs:
@@ -250,7 +252,13 @@ class _Room:
 
 
 def calls_at_once(
-    plan: Plan, *, size: int | None = None, threads: int | None = None, memory: int | None = None
+    plan: Plan,
+    *,
+    size: int | None = None,
+    stroke: float = 1.0,
+    max_pixels: int = MAX_PIXELS,
+    threads: int | None = None,
+    memory: int | None = None,
 ) -> int:
     """How many calls at once an engine should be opened for: see ``engines.open_engine``.
 
@@ -260,24 +268,22 @@ def calls_at_once(
     Args:
         plan: from ``plan.plan``.
         size: px of the longer side of the pictures; None for each photo's own.
+        stroke: see ``stylise``.
+        max_pixels: see ``stylise``.
         threads: for the network; None for one a core.
-        memory: see ``stylise``.
+        memory: see ``stylise``; None for ``memory.budget()``.
     """
-    largest = 0
+    largest = 0.0
     for job in plan.jobs[:: 1 + len(plan.jobs) // SAMPLE]:
         with (
             suppress(ImageError),
-            opened(job.photo, size=size, min_side=1, max_pixels=MAX_PIXELS) as (image, _),
+            opened(job.photo, size=size, min_side=1, max_pixels=max_pixels) as (image, _),
         ):
             width, height = image.size if size is None else fitted(image.size, size)
-            largest = max(largest, width * height)
+            largest = max(largest, width * height / stroke**2)
     threads = threads or _cores()
-    fit = _memory(memory) >= threads * largest * NETWORK_BYTES
+    fit = (budget() if memory is None else memory) >= threads * largest * NETWORK_BYTES
     return threads if fit and len(plan.jobs) >= threads else 1
-
-
-def _memory(given: int | None) -> int:
-    return given or min((free_memory() or MEMORY) // 2, MEMORY)
 
 
 def _cores() -> int:
@@ -288,4 +294,4 @@ def _workers(engine: Engine) -> int:
     """Threads that pay: enough to keep the network busy while others read and write."""
     if engine.batch > 1:
         return _cores() + 2 * engine.batch
-    return engine.workers + 1 + engine.workers // 4
+    return engine.workers + max(1, _cores() // 4)

@@ -12,7 +12,7 @@ from torch import Tensor
 from fastnst import devices, networks
 from fastnst.architectures import MIN_SIZE, Architecture, Box, Statistics
 from fastnst.errors import ConfigError, ImageError
-from fastnst.memory import check_fits, too_large
+from fastnst.memory import budget, check_fits, too_large
 from fastnst.networks import StyleNetwork
 from fastnst.style_file import Style
 
@@ -21,6 +21,7 @@ PRECISIONS = {  # by the kind of device, the first one for "auto"
     "cuda": ("float16", "bfloat16", "float32"),
     "mps": ("float32", "float16"),
 }
+BATCH = 4  # on a GPU, which a small picture keeps busy for less time than its start takes; not measured yet
 
 
 class TorchEngine:
@@ -64,7 +65,7 @@ class TorchEngine:
         self.min_size = MIN_SIZE
         self.stride = architecture.stride
         self.reach = architecture.reach
-        self.batch = 1
+        self.batch = BATCH if self._device.type == "cuda" else 1
         self.workers = 1
 
     def stylise(
@@ -87,9 +88,15 @@ class TorchEngine:
                 torch.cat([seen.mean, seen.variance]).flatten(1).float().cpu().numpy() for seen in record
             )
 
-    def memory(self, height: int, width: int) -> int:
+    def memory(self, height: int, width: int, *, measuring: bool = False) -> int:
         """See ``Engine``."""
-        return self._pixel_bytes * height * width
+        return self._pixel_bytes * height * width  # measured a layer at a time: no more than painting
+
+    def budget(self) -> int:
+        """See ``Engine``."""
+        if self._device.type == "cuda":
+            return torch.cuda.mem_get_info(self._device)[0] * 3 // 4
+        return budget()
 
     def _batch(self, pictures: NDArray[np.uint8]) -> Tensor:
         """``(B, H, W, 3)`` to ``(B, 3, H, W)`` in [0, 1], its order in memory as it was: channels_last."""

@@ -47,5 +47,8 @@ class Negative:
         pixels = pictures.reshape(-1, 3).astype(np.float32)
         return (np.stack([pixels.mean(0), pixels.var(0)]),)
 
-    def memory(self, height, width):
+    def memory(self, height, width, *, measuring=False):
         return 100 * height * width
+
+    def budget(self):
+        return 1_000_000_000

@@ -159,6 +159,8 @@ def test_random_weights_are_the_same_in_every_run(tmp_path):
     ("settings", "words"),
     [
         ({"networks": ["rembrandt"]}, "there is no network 'rembrandt'; there are .*johnson"),
+        ({"engines": ["auto"]}, "auto is one of the others"),
+        ({"precisions": ["auto"]}, "auto is one of the others"),
         ({"engines": ["steam"]}, "there is no engine 'steam'; there are .*torch"),
         ({"engines": ["torch", "steam"]}, "there is no engine 'steam'"),
         ({"precisions": ["float32", "float3"]}, "there is no precision 'float3'"),

@@ -71,7 +71,9 @@ def test_what_is_there_is_not_done_again_and_what_is_not_is(home, capsys):
         ["--strength", "0.5"],
         ["--keep-colours"],
         ["--quality", "50"],
+        ["--stroke", "0.8"],
         ["--engine", "torch"],
+        ["--precision", "float32"],
         ["-s", "other.safetensors"],
     ],
     ids=" ".join,
@@ -85,6 +87,15 @@ def test_another_style_or_option_does_all_again(home, capsys, changed):
     capsys.readouterr()
     assert stylise("trip", "-o", "out", "--resume", *changed) == 0
     assert done(capsys) == ["0.png", "1.png"]
+
+
+def test_what_a_killed_run_left_goes_with_the_next_run(home):
+    trip(2)
+    half = Path("out/.0-fastnst-0123456789abcdef.png")
+    half.parent.mkdir()
+    half.write_bytes(b"half a picture")
+    assert stylise("trip", "-o", "out") == 0
+    assert not half.exists()
 
 
 def test_photos_that_could_not_be_done_are_tried_again(home, capsys):
@@ -143,7 +154,7 @@ def test_a_run_that_is_stopped_says_so_leaves_no_part_of_a_picture_and_goes_on(h
     with run(*arguments, "--size", "256", stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.stdout.read(), process.stderr.read()  # communicate() forgets what readline() has
     assert process.returncode == status
     assert err.splitlines()[-1] == "fastnst: stopped; the same command with --resume goes on from here"
     assert "Traceback" not in err

@@ -1,7 +1,8 @@
-"""Sizes of memory as people write them."""
+"""How much memory there is, and sizes of it as people write them."""
 
 import pytest
 
+from fastnst import memory
 from fastnst.errors import ConfigError
 from fastnst.memory import size_in_bytes
 
@@ -22,3 +23,37 @@ def test_sizes_are_read_as_people_write_them(text, size):
 def test_what_is_no_size_is_told_what_is(text):
     with pytest.raises(ConfigError, match="is no size of memory: write 2GB or 500MB"):
         size_in_bytes(text)
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch):
+    """A container's files, to be filled."""
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+
+    def limited(**files):
+        for name, text in files.items():
+            (tmp_path / f"memory.{name}").write_text(f"{text}\n")
+
+    return limited
+
+
+def test_files_that_were_read_leave_a_container_free(container):
+    container(max=2_000_000, current=1_900_000, stat="anon 300000\ninactive_file 900000\nactive_file 700000")
+    assert memory.free_memory() == 1_700_000
+    assert memory.budget() == 850_000
+
+
+def test_a_full_container_has_nothing_free(container):
+    container(max=2_000_000, current=2_100_000, stat="anon 2100000")
+    assert memory.free_memory() == memory.budget() == 0
+
+
+def test_without_a_limit_the_system_says_what_is_free(container):
+    container(max="max", current=5, stat="anon 5")
+    assert memory.free_memory() is None or memory.free_memory() > 1_000_000
+    assert 0 < memory.budget() <= memory.DEFAULT
+
+
+def test_where_no_system_says_there_is_a_usual_size(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: None)
+    assert memory.budget() == memory.DEFAULT

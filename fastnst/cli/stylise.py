@@ -86,8 +86,8 @@ Examples:
 @click.option(
     "--memory",
     metavar="SIZE",
-    help="What to get along with, such as 2GB or 500MB; larger pictures are done in tiles. "
-    "[default: half of what is free, 2GB at the most]",
+    help="What the pictures should get along with, such as 2GB or 500MB, beside the program; larger ones "
+    "are done in tiles. [default: half of what is free, 2GB at the most; on a GPU most of its own]",
 )
 @click.option(
     "--resume",
@@ -171,7 +171,14 @@ def command(
     try:
         with terminable(), terminal_bar() if len(planned.jobs) > 1 else nullcontext() as report:
             if planned.jobs:
-                calls = calls_at_once(planned, size=size, threads=threads, memory=budget)
+                calls = calls_at_once(
+                    planned,
+                    size=size,
+                    stroke=stroke,
+                    max_pixels=max_pixels or MAX_PIXELS,
+                    threads=threads,
+                    memory=budget,
+                )
                 ready = open_engine(
                     chosen,
                     engine=engine,
