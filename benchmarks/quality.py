@@ -49,7 +49,10 @@ def main() -> None:
         exact = open_engine(style, precision="float32")
         engines.setdefault(name, {})[network] = engine
         pictures = [engine.stylise(one[None]) for one in large]
-        apart = [np.abs(exact.stylise(one[None]) - mine.astype(int)) for one, mine in zip(large, pictures)]
+        apart = [
+            np.abs(exact.stylise(one[None]) - mine.astype(int))
+            for one, mine in zip(large, pictures, strict=True)
+        ]
         found.setdefault(name, {})[network] = {
             **measure(name, squares, engine, asked.paintings),
             "total_float32": measure(name, squares, exact, asked.paintings)["total"],

@@ -6,6 +6,9 @@ enough: reducing changes variances, and each of fifteen normalisations multiplie
 On a photo of 0.9 megapixels a thumbnail of 512 px moves the picture by 10/255 on average, and by up to 118;
 passes over all tiles that correct all statistics at once diverge. So they are measured exactly, one
 normalisation after the other, each in a pass over the tiles that has those before it frozen.
+
+One kind of photo has no picture of its own: of a single colour there is no variance, and what is normalised
+is rounding, so tiles, whole and engines differ there.
 """
 
 from __future__ import annotations
