@@ -110,8 +110,9 @@ def measured(
         # What lies further away than half the reach has hardly any weight: 0.01/255 in the picture.
         cut = tiles(height, width, side=side, overlap=engine.reach // 2, stride=engine.stride)
         cut = spread(cut, max(1, SAMPLED // side**2))
-    first, *_ = cut
-    statistics = engine.statistics(part(first.seen)[None])  # a beginning, of which nothing will be left
+    top, left, bottom, right = cut[0].seen
+    small = (top, left, min(bottom, top + SMALLEST_TILE), min(right, left + SMALLEST_TILE))
+    statistics = engine.statistics(part(small)[None])  # a beginning, of which nothing will be left
 
     def look(tile: Tile, known: Statistics) -> tuple[int, Statistics]:
         seen = engine.statistics(part(tile.seen)[None], given=known, kept=tile.kept_in_seen)
@@ -127,6 +128,7 @@ def measured(
 
 def _side(engine: Engine, overlap: int, free: int) -> int:
     """The side, px, of what a tile may keep; a multiple of the stride."""
-    pixel = engine.memory(256, 256, measuring=True) / 256**2
+    # An engine may keep what it measured in while it paints.
+    pixel = (engine.memory(256, 256, measuring=True) + engine.memory(256, 256)) / 256**2
     seen = math.sqrt(min(LARGEST_TILE, max(free, 0) / pixel))
     return max(SMALLEST_TILE, int(seen - 2 * overlap) // engine.stride * engine.stride)
