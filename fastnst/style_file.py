@@ -152,8 +152,7 @@ def write(path: str | Path, weights: "Mapping[str, NDArray[Any]]", record: Mappi
         FastNSTError: the system refuses to write there.
     """
     import numpy as np
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     record = _checked({**record, "format": FORMAT}, "the style's record")
     try:
@@ -170,11 +169,9 @@ def write(path: str | Path, weights: "Mapping[str, NDArray[Any]]", record: Mappi
                 f"weight {name!r} is not of finite float16 or float32 numbers; style not written"
             )
     numbers = {name: np.ascontiguousarray(values) for name, values in weights.items()}
+    data = save(numbers, {"fastnst": text})
     with atomic(path) as partial:
-        try:
-            save_file(numbers, partial, {"fastnst": text})
-        except SafetensorError as err:  # a full disk, say
-            raise StyleFileError(f"cannot write {path}: {err}") from err
+        partial.write_bytes(data)
 
 
 def installed() -> dict[str, Path]:

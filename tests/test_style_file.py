@@ -1,12 +1,14 @@
 import json
+import os
 import pickle
+import stat
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_style
 import torch
-from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from fastnst import style_file
@@ -178,10 +180,20 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
-    def save_file(*_):
-        raise SafetensorError("Error while serializing: No space left on device")
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.numpy.save_file", save_file)
-    with pytest.raises(StyleFileError, match=r"cannot write .*tiny\.safetensors: .*No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(FastNSTError, match=r"cannot write .*tiny\.safetensors: No space left"):
         tiny_style.write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes as POSIX has them")
+def test_others_may_read_a_style_where_the_umask_lets_them(tmp_path):
+    before = os.umask(0o022)
+    try:
+        path = tiny_style.write(tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
