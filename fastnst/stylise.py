@@ -291,7 +291,10 @@ def _cores() -> int:
 
 
 def _workers(engine: Engine) -> int:
-    """Threads that pay: enough to keep the network busy while others read and write."""
+    """Threads that pay: enough to keep the network busy while others read and write, and no more.
+
+    Where each core has a call of its own, a thread for each does all steps in turn: one more takes time away.
+    """
     if engine.batch > 1:
         return _cores() + 2 * engine.batch
-    return engine.workers + max(1, _cores() // 4)
+    return engine.workers if engine.workers > 1 else 1 + max(1, _cores() // 4)
