@@ -12,7 +12,7 @@ import tiny_style
 from tiny_style import run
 
 import fastnst
-from fastnst import cli, style_file
+from fastnst import cli, images, style_file
 from fastnst.cli.bar import terminal_bar
 from fastnst.errors import FastNSTError
 from fastnst.progress import Progress
@@ -25,12 +25,52 @@ def test_installed_styles_are_listed(home, capsys, monkeypatch):
     assert heading.split() == ["NAME", "PAINTING", "NETWORK", "SIZE"]
     assert row.split("  ")[:2] == ["tiny", "Noise, Nobody, 2024"]
     assert cli.main(["styles", "--json"]) == 0
-    assert [style["name"] for style in json.loads(capsys.readouterr().out)] == ["tiny"]
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed == {
+        "name": "tiny",
+        "title": "Noise",
+        "artist": "Nobody",
+        "year": 2024,
+        "network": tiny_style.RECORD["network"]["name"],
+        "file": str(home / "tiny.safetensors"),
+        "bytes": Path("tiny.safetensors").stat().st_size,
+    }
     assert cli.main(["stylise", "photo.png", "-s", "tiny", "-o", "out/"]) == 0
     assert Path("out/photo-tiny.png").is_file()
     Path("torn.safetensors").write_bytes(b"")
     assert cli.main(["styles"]) == 1
     assert "torn.safetensors is an empty file" in capsys.readouterr().err
+
+
+def test_every_style_on_a_photo_is_a_sheet(home, capsys, monkeypatch):
+    monkeypatch.setattr(style_file, "STYLES", home)
+    for index in range(5):
+        tiny_style.write(Path(), f"style{index}.safetensors", title=f"Noise {index}")
+    assert cli.main(["styles", "--sheet", "all.png", "--photo", "photo.png"]) == 0
+    assert capsys.readouterr().out == "all.png\n"
+    pixels = images.load("all.png").pixels
+    assert pixels.shape[0] > 2 * 320
+    photo = images.load("photo.png", size=427).pixels.astype(int)
+    ink = (pixels < 250).any(-1)
+    top, left = ink.any(1).argmax(), ink.any(0).argmax()
+    assert abs(pixels[top : top + 320, left : left + 427] - photo).mean() < 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sheet", "all.gif"], "cannot write all.gif: the suffix .gif names no format"),
+        (["--sheet", "all.png", "--photo", "none.jpg"], "none.jpg"),
+        (["--sheet", "all.png", "--photo", "sample:dog"], "dog"),
+    ],
+)
+def test_a_sheet_that_cannot_be_made_is_a_line(home, capsys, monkeypatch, arguments, message):
+    monkeypatch.setattr(style_file, "STYLES", home)
+    assert cli.main(["styles", *arguments]) == 1
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(Path().glob("all.*"))
 
 
 def test_no_style_is_no_error(home, capsys, monkeypatch):

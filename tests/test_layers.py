@@ -29,7 +29,7 @@ LAYERS = [
     {"training", "gatys", "engines", "manifest"},
     {"training_run", "gatys_run", "application", "contestants", "batching", "big_pictures"},
     {"demo", "peak_memory", "repaint"},
-    {"bench", "stylise"},
+    {"bench", "stylise", "gallery"},
     {"cli"},
 ]
 ALLOWED = {("vgg_weights", "vgg")}  # the scale of weights that are the user's own is measured by running them

@@ -12,16 +12,36 @@ from fastnst.cli import printable, say
 from fastnst.errors import StyleFileError
 from fastnst.style_file import Style
 
+KEYS = ("name", "title", "artist", "year")
 
-@click.command("styles", epilog="Example: fastnst styles --json")
-@click.option("--json", "as_json", is_flag=True, help="Print their whole records as a JSON list.")
-def styles(as_json: bool) -> None:
+
+@click.command("styles", epilog="Example: fastnst styles --sheet styles.jpg --photo sample:coffee")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list: painting, network, file and bytes.")
+@click.option("--sheet", metavar="FILE", help="Write a contact sheet of what each makes of a photo.")
+@click.option(
+    "--photo",
+    default="sample:astronaut",
+    show_default=True,
+    metavar="PHOTO",
+    help="For --sheet: a file, or sample:NAME for one of scikit-image's.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(16),
+    default=640,
+    show_default=True,
+    help="For --sheet: the photo's longer side, px.",
+)
+def styles(as_json: bool, sheet: str | None, photo: str, size: int) -> None:
     """List the installed styles: name, painting, network and size of the file."""
     paths = style_file.installed().values()
     found = [style for path in paths if (style := _readable(path)) is not None]
     failed = len(found) < len(paths)
-    if as_json:
-        say(json.dumps([_described(style) for style in found], indent=2), to_stdout=True)
+    if sheet is not None:
+        _sheet(found, sheet, photo, size)
+        say(click.format_filename(sheet), to_stdout=True)
+    elif as_json:
+        say(json.dumps([_listed(style) for style in found], indent=2), to_stdout=True)
     elif found:
         rows = [("NAME", "PAINTING", "NETWORK", "SIZE"), *[_row(style) for style in found]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -61,6 +81,27 @@ def _readable(path: Path) -> Style | None:
     except StyleFileError as err:
         say(printable(f"fastnst: {err}"))
         return None
+
+
+def _sheet(styles: list[Style], file: str, photo: str, size: int) -> None:
+    """Write what each style makes of a photo."""
+    import numpy as np
+
+    from fastnst import images, samples
+    from fastnst.files import check_writable, typed_path
+    from fastnst.gallery import gallery
+
+    path = typed_path(file)
+    check_writable(path)
+    picture = gallery(styles, images.load(samples.resolve(photo), size=size))
+    images.save(path, images.Photo(np.asarray(picture.convert("RGB")), None))
+
+
+def _listed(style: Style) -> dict[str, Any]:
+    """What a list tells of a style; ``info --json`` tells all."""
+    record = {key: style.record.get(key) for key in KEYS}
+    file = {"file": click.format_filename(style.path), "bytes": style.size}
+    return {**record, "network": style.record["network"]["name"], **file}
 
 
 def _row(style: Style) -> tuple[str, str, str, str]:
