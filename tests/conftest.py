@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 os.environ["HF_HOME"] = HOME
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that asks the hub fails at once
 os.environ["MPLBACKEND"] = "agg"
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
