@@ -2,8 +2,8 @@
 
     python benchmarks/quality.py --paintings FOLDER --held-out FOLDER --sheets FOLDER STYLE... > quality.json
 
-Losses, those of conf/loss/fastnst, are of what the default engine makes of the photos' middle squares, bytes
-and all. Beside them: the total in float32, and how far the two precisions' pictures of 512 px are apart.
+Losses, each style's own, are of what the default engine makes of the photos' middle squares, bytes and all.
+Beside them: the total in float32, and how far the two precisions' pictures of 512 px are apart.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from fastnst import config, images, losses, metrics, paintings, style_file, vgg_
 from fastnst.contestants import named
 from fastnst.engines import Engine, open_engine
 from fastnst.report import sheet
-from fastnst.settings import TrainSettings
+from fastnst.settings import recorded_loss
+from fastnst.style_file import Style
 
 SHOWN = (512, 1024)  # px, of the contact sheets
 
@@ -54,8 +55,8 @@ def main() -> None:
             for one, mine in zip(large, pictures, strict=True)
         ]
         found.setdefault(name, {})[network] = {
-            **measure(name, squares, engine, asked.paintings),
-            "total_float32": measure(name, squares, exact, asked.paintings)["total"],
+            **measure(style, squares, engine, asked.paintings),
+            "total_float32": measure(style, squares, exact, asked.paintings)["total"],
             "apart_mean": round(float(np.mean([one.mean() for one in apart])), 3),
             "apart_largest": int(max(one.max() for one in apart)),
             "grid_peak": round(max(metrics.grid_peaks(floats(one)[0] for one in pictures).values()), 2),
@@ -92,19 +93,18 @@ def floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
 
 
-def measure(name: str, squares: NDArray[np.uint8], engine: Engine, folder: Path) -> dict[str, float]:
+def measure(style: Style, squares: NDArray[np.uint8], engine: Engine, folder: Path) -> dict[str, float]:
     """Mean losses of what an engine makes of ``squares``, (B, H, W, 3)."""
-    asked = [f"painting={name}", f"painting.dir={folder}"]
-    settings = config.typed(TrainSettings, config.load("train", asked))
-    weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
-    loss = losses.build(settings.loss, weights, strength=settings.painting.strength, dtype=torch.float32)
-    painting = paintings.load(settings.painting)
+    weights = vgg_weights.load("original")
+    loss = losses.build(recorded_loss(style.record), weights, strength=1, dtype=torch.float32)
+    chosen = config.painting(style.record["name"], str(folder))
+    painting = paintings.load(chosen, style.record["painting"]["size"])
     with torch.inference_mode():
-        style = loss.style_target(torch.from_numpy(painting.rgb)[None])
+        target = loss.style_target(torch.from_numpy(painting.rgb)[None])
         each = []
         for photo in squares:
             content = loss.content_target(torch.from_numpy(floats(photo[None])))
-            each.append(loss(torch.from_numpy(floats(engine.stylise(photo[None]))), content, style).values())
+            each.append(loss(torch.from_numpy(floats(engine.stylise(photo[None]))), content, target).values())
     return {
         term: float(f"{np.mean([one[term] for one in each]):.5g}") for term in ("total", "content", "style")
     }

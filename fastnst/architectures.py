@@ -6,7 +6,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,15 +88,17 @@ Layer: TypeAlias = Conv | Norm | Relu | Unshuffle | Upsample | Residual | Beside
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network: its layers, ended by a scaled tanh that brings three channels into [0, 1].
+    """A network.
 
     Args:
         layers: from the photo's three channels to the picture's.
         stride: by which the sides of what enters the first layer must divide.
+        output: what brings its three channels into [-1, 1], from where (x + 1) / 2 is the picture.
     """
 
     layers: tuple[Layer, ...]
     stride: int
+    output: Literal["tanh", "clip"]
 
     @property
     def reach(self) -> int:
@@ -190,6 +192,7 @@ def johnson(*, width: int, blocks: int) -> Architecture:
             Conv(width, 3, 9),
         ),
         stride=4,
+        output="tanh",
     )
 
 
@@ -230,7 +233,7 @@ def fast(*, width: int, blocks: int, deep: int, deep_blocks: int, half: int, ful
         Conv(half, full, 3),
         Relu(),
     )
-    return Architecture((Beside(body), Conv(full + 3, 3, 3)), stride=8)
+    return Architecture((Beside(body), Conv(full + 3, 3, 3)), stride=8, output="clip")
 
 
 def _painted(inputs: int, outputs: int, size: int, *, stride: int = 1) -> tuple[Layer, ...]:

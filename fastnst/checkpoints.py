@@ -9,7 +9,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from fastnst.errors import ConfigError, FastNSTError
 from fastnst.files import atomic, typed_path
-from fastnst.settings import TrainSettings
+from fastnst.run_settings import TrainSettings
 
 NAME = "last.ckpt"
 
@@ -37,10 +37,17 @@ def find(resume: str) -> Path:
     if not path.is_file():
         raise ConfigError(f"resume={resume}: there is no checkpoint {path}")
     try:
-        torch.load(path, map_location="meta", weights_only=True)["identity"]
+        state = torch.load(path, map_location="meta", weights_only=True)
+        state["identity"], state["calibration"]
     except Exception as err:  # a damaged or foreign file raises a dozen kinds
         raise ConfigError(f"resume={resume}: {path} is not a checkpoint that fastnst wrote") from err
     return path
+
+
+def found(path: Path) -> dict[str, Any]:
+    """What the run had found out about its painting: ``Calibration.record()``."""
+    record: dict[str, Any] = torch.load(path, map_location="meta", weights_only=True)["calibration"]
+    return record
 
 
 def identity(settings: TrainSettings, *, painting: str, photos: str) -> dict[str, Any]:
@@ -58,10 +65,13 @@ def identity(settings: TrainSettings, *, painting: str, photos: str) -> dict[str
         "painting.size": settings.painting.size,
         "painting.strength": settings.painting.strength,
         "loss": asdict(settings.loss),
+        "calibration": asdict(settings.calibration),
         "vgg": asdict(settings.vgg),
         "optim": asdict(settings.optim),
         "photos": photos,
         "data.size": settings.data.size,
+        "data.early_size": settings.data.early_size,
+        "data.early_share": settings.data.early_share,
         "data.scale": settings.data.scale,
         "data.batch_size": settings.data.batch_size,
         "seed": settings.seed,

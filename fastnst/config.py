@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from fastnst.errors import ConfigError
+from fastnst.settings import PaintingSettings
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -43,6 +44,21 @@ def load(name: str, overrides: Sequence[str] = ()) -> DictConfig:
 
     with mistakes_in_one_line(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return compose(name, overrides=[quoted(override) for override in overrides])
+
+
+def painting(name: str, folder: str) -> PaintingSettings:
+    """The settings of conf/painting/NAME.yaml, its picture looked for in ``folder``. Loads no Hydra.
+
+    Raises:
+        ConfigError: there is no such painting.
+    """
+    from omegaconf import OmegaConf
+
+    if name not in choices("painting"):
+        raise ConfigError(f"there is no painting {name!r}; there are {', '.join(choices('painting'))}")
+    cfg = cast("DictConfig", OmegaConf.load(conf_dir() / "painting" / f"{name}.yaml"))
+    cfg["dir"] = folder
+    return typed(PaintingSettings, cfg)
 
 
 def quoted(override: str) -> str:

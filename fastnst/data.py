@@ -50,28 +50,45 @@ class PhotoDataset(Dataset[Tensor]):
         size: px, side of the crops.
         scale: a crop's side is drawn uniformly from [scale, 1] of the photo's shorter side.
         seed: of all crops and flips, not negative.
+        early: a position, and the side of the crops before it, px: the same crops, smaller.
     """
 
     def __init__(
-        self, store: PhotoStore, rows: NDArray[np.int64], *, size: int, scale: float, seed: int
+        self,
+        store: PhotoStore,
+        rows: NDArray[np.int64],
+        *,
+        size: int,
+        scale: float,
+        seed: int,
+        early: tuple[int, int] = (0, 0),
     ) -> None:
         self.store = store
         self.rows = rows
         self.size = size
         self.scale = scale
         self.seed = seed
+        self.early = early
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    def beginning(self, position: int, size: int) -> PhotoDataset:
+        """The same with crops of ``size`` px before a position."""
+        return PhotoDataset(
+            self.store, self.rows, size=self.size, scale=self.scale, seed=self.seed, early=(position, size)
+        )
+
     def __getitem__(self, key: tuple[int, int]) -> Tensor:
-        """A crop, float32 (3, size, size) in [0, 1]."""
+        """A crop, float32 (3, size, size) in [0, 1], or as small as it is to be that early."""
         position, index = key
         photo = _photo(self.store, int(self.rows[index]))
         draws = np.random.default_rng((self.seed, CROP, position)).random(4)
         side = min(photo.size) * (self.scale + (1 - self.scale) * draws[0])
         left, top = (photo.width - side) * draws[1], (photo.height - side) * draws[2]
-        return _crop(photo, (left, top, left + side, top + side), size=self.size, mirror=bool(draws[3] < 0.5))
+        until, early = self.early
+        size = early if position < until else self.size
+        return _crop(photo, (left, top, left + side, top + side), size=size, mirror=bool(draws[3] < 0.5))
 
 
 class HeldOutDataset(Dataset[Tensor]):

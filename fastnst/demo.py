@@ -4,7 +4,7 @@ A network is trained for the embedded painting and repaints a photo; beside it s
 same loss and the shipped Starry Night.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -28,7 +28,8 @@ from fastnst.interrupts import Stopped
 from fastnst.pixels import packed
 from fastnst.progress import Report
 from fastnst.report import sheet
-from fastnst.settings import GatysSettings, TrainSettings
+from fastnst.run_settings import GatysSettings, TrainSettings
+from fastnst.settings import recorded_loss
 from fastnst.training_run import train
 from fastnst.vgg import choose_dtype
 
@@ -45,16 +46,18 @@ class Length:
         crop: px, side of the photos that it trains on.
         evaluations: of the loss, by Gatys' optimiser.
         size: px, longer side of the photo and the painting.
+        trial: evaluations of the loss for each style weight that is tried.
     """
 
     steps: int
     crop: int
     evaluations: int
     size: int
+    trial: int
 
 
-FULL = Length(steps=400, crop=128, evaluations=80, size=384)
-SHORT = Length(steps=20, crop=64, evaluations=5, size=128)
+FULL = Length(steps=400, crop=128, evaluations=80, size=384, trial=6)
+SHORT = Length(steps=20, crop=64, evaluations=5, size=128, trial=1)
 
 
 def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None) -> Path:
@@ -72,7 +75,9 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
         FastNSTError: a file cannot be written, or a part of the installation is missing.
     """
     shared = [f"painting={PAINTING}", f"painting.size={length.size}", "loss=fastnst"]
+    trials = [f"calibration.evaluations={length.trial}", f"calibration.photo_size={length.crop}"]
     training = [
+        *trials,
         *("data=samples", f"data.size={length.crop}", "data.workers=0", f"trainer.max_steps={length.steps}"),
         *(f"trainer.val_check_interval={length.steps}", f"sample_every={max(1, length.steps // 4)}"),
         f"out={folder / PAINTING}{style_file.SUFFIX}",
@@ -83,10 +88,10 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
         f"out={folder / 'gatys.png'}",
     ]
     train_settings = config.typed(TrainSettings, config.load("train", [*shared, *training]))
-    gatys_settings = config.typed(GatysSettings, config.load("gatys", [*shared, *optimiser]))
+    gatys_settings = config.typed(GatysSettings, config.load("gatys", [*shared, *optimiser]))  # checked early
     shipped_style = style_file.find(SHIPPED)
     photo = images.read(samples.photo(samples.SHOWN), size=length.size).rgb
-    painting = paintings.load(train_settings.painting)
+    painting = paintings.load(train_settings.painting, length.size)
     images.write(folder / "photo.jpg", photo)
     images.write(folder / "painting.jpg", painting.rgb)
 
@@ -98,12 +103,14 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
     minutes = (perf_counter() - start) / 60
     fast, fast_ms = _stylise(style, photo, folder / f"{PAINTING}.jpg")
     shipped, shipped_ms = _stylise(shipped_style, photo, folder / f"{SHIPPED}.jpg")
-    outcome = gatys_run.run(gatys_settings, report=progress)
+    loss = recorded_loss(style_file.read(style).record)
+    outcome = gatys_run.run(replace(gatys_settings, loss=loss), report=progress)
     if outcome.signal is not None:
         raise Stopped(outcome.signal, "the demo was stopped; it starts anew the next time")
     slow = outcome.result
 
-    before, after = (_loss(train_settings, photo, painting.rgb, picture) for picture in (photo, fast))
+    measured = replace(train_settings, loss=loss)
+    before, after = (_loss(measured, photo, painting.rgb, picture) for picture in (photo, fast))
     captions = [
         f"The photo\nloss {before:.2f}",
         f"{painting.title}\npainted by code, comes with fastnst",

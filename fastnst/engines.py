@@ -13,7 +13,7 @@ from fastnst import architectures
 from fastnst.architectures import Architecture, Box
 from fastnst.architectures import Statistics as Statistics
 from fastnst.errors import ConfigError, StyleFileError
-from fastnst.style_file import Style
+from fastnst.style_file import STRONGER, WEAKER, Style
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ def open_engine(
     precision: str = "auto",
     threads: int | None = None,
     workers: int = 1,
+    strength: float = 1.0,
 ) -> Engine:
     """The engine for a style on this machine.
 
@@ -89,9 +90,10 @@ def open_engine(
         precision: "float32", "bfloat16", "float16", or "auto" for the fastest that the device has natively.
         threads: of the CPU; None leaves it to the engine.
         workers: how many calls of ``stylise`` there will be at once; they share the CPU's threads.
+        strength: how much of the style, 0 to ``style_file.STRONGEST``.
 
     Raises:
-        ConfigError: there is no such engine, device or precision here.
+        ConfigError: there is no such engine, device or precision here, or no such strength in the style.
         StyleFileError: the weights are not those of the network that the record names.
     """
     for kind, value, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
@@ -103,14 +105,18 @@ def open_engine(
     if engine == "torch":
         from fastnst.torch_engine import TorchEngine
 
-        return TorchEngine(style, architecture, device=device, precision=precision, threads=threads)
+        return TorchEngine(
+            style, architecture, device=device, precision=precision, threads=threads, strength=strength
+        )
     if device not in ("auto", "cpu"):
         raise ConfigError(f"the openvino engine computes on the CPU, not on {device!r}; the torch engine may")
     try:
         from fastnst.openvino_engine import OpenVINOEngine
     except ImportError as err:
         raise ConfigError(f"OpenVINO cannot be loaded ({err}): pip install openvino, or use torch") from err
-    return OpenVINOEngine(style, architecture, precision=precision, threads=threads, workers=workers)
+    return OpenVINOEngine(
+        style, architecture, precision=precision, threads=threads, workers=workers, strength=strength
+    )
 
 
 def _fastest(device: str) -> str:
@@ -148,6 +154,11 @@ def _architecture(style: Style) -> Architecture:
     except ConfigError as err:
         raise StyleFileError(f"{style.path}: {err}; a newer fastnst may know it") from err
     shapes = architectures.shapes(architecture)
+    shapes |= {
+        name: shapes.get(name.partition("/")[2], ())
+        for name in style.shapes
+        if name.startswith((WEAKER, STRONGER))
+    }
     if wrong := sorted(
         name for name in shapes.keys() | style.shapes.keys() if shapes.get(name) != style.shapes.get(name)
     ):

@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fastnst import devices, files, images, losses, paintings, samples, vgg_weights
+from fastnst import calibration, devices, files, images, losses, paintings, samples, vgg_weights
 from fastnst.errors import ConfigError, TrainingError
 from fastnst.gatys import ADVICE, GatysResult, optimise
 from fastnst.interrupts import postponed
 from fastnst.progress import Report
 from fastnst.report import trace_plot
-from fastnst.settings import GatysSettings
+from fastnst.run_settings import GatysSettings
 from fastnst.style_record import versions
 from fastnst.vgg import choose_dtype
 
@@ -63,7 +63,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         )
     out = files.typed_path(settings.out)
     photo_file = samples.resolve(settings.content)
-    painting = paintings.load(settings.painting)
+    paintings.find(settings.painting)
     photo = images.read(photo_file, size=settings.size, min_side=MIN_SIDE)
     for note in photo.notes:
         logger.warning("%s: %s", photo_file, note)
@@ -73,7 +73,19 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     # bfloat16 does not stall L-BFGS: 200 evaluations ended 4 % above float32's, each at 0.6 of the time
     dtype = choose_dtype(settings.vgg.precision, device.type)
-    loss = losses.build(settings.loss, weights, strength=settings.painting.strength, dtype=dtype).to(device)
+    found = calibration.calibrate(
+        settings.calibration,
+        settings.painting,
+        settings.loss,
+        weights,
+        dtype=dtype,
+        device=device,
+        report=report,
+    )
+    for reason in found.reasons:
+        logger.info("%s", reason)
+    painting = found.picture
+    loss = losses.build(found.loss, weights, strength=settings.painting.strength, dtype=dtype).to(device)
 
     def on_snapshot(number: int, picture: Tensor) -> None:
         images.write(_snapshot(out, number), _array(picture))
@@ -96,7 +108,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         )
     images.write(out, images.Picture(_array(result.picture), photo.alpha))
     record = {
-        "settings": asdict(settings),
+        "settings": asdict(replace(settings, painting=found.painting, loss=found.loss)),
         "painting": {"name": painting.name, "title": painting.title, "sha256": painting.sha256},
         "width": photo.width,
         "height": photo.height,

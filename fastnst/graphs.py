@@ -125,7 +125,7 @@ def model(architecture: Architecture, weights: Mapping[str, Floats], mode: Mode 
     y = builder.sequence(_Value(x, scale=np.full(3, 1 / 255, np.float32)), tuple(body), "layers")
     place = f"layers.{len(body)}"
     if isinstance(last, Conv) and last.size == 3 and y.blocks == 2:
-        blocks = _bytes(builder.between(y, place))  # (B, 2 * 2 * 3, padded / 2 + 1)
+        blocks = _bytes(builder.between(y, place), architecture.output)  # (B, 2 * 2 * 3, padded / 2 + 1)
         batch = op.gather(op.shape_of(photos), _ints(0), _ints(0))
         height, width = op.split(
             op.add(op.divide(padded, _ints(2, 2)), _ints(1, 1)), _ints(0)[0], 2
@@ -135,7 +135,9 @@ def model(architecture: Architecture, weights: Mapping[str, Floats], mode: Mode 
         pictures = op.reshape(op.transpose(rows, _ints(0, 3, 1, 4, 2)), large, False)
         start = _ints(1, 1)
     else:
-        pictures = op.transpose(_bytes(builder.layer(y, last, place).plain()), _ints(0, 2, 3, 1))
+        pictures = op.transpose(
+            _bytes(builder.layer(y, last, place).plain(), architecture.output), _ints(0, 2, 3, 1)
+        )
         start = _ints(0, 0)
     cropped = op.slice(pictures, start, op.add(sides, start), _ints(1, 1), _ints(1, 2))
     return Model([cropped, *builder.recorded], [photos, *builder.kept[:1], *builder.frozen], "fastnst")
@@ -261,9 +263,12 @@ class _Builder:
         self.recorded.append(op.reshape(seen, _ints(3, channels), False))
 
 
-def _bytes(x: Node) -> Node:
-    """What the last convolution gives, as bytes."""
-    levels = op.multiply(op.sigmoid(op.multiply(x, np.float32(2))), np.float32(255))  # 255 (tanh(x) + 1) / 2
+def _bytes(x: Node, output: str) -> Node:
+    """What the last convolution gives, as bytes: 255 (x + 1) / 2, squashed or clipped."""
+    if output == "tanh":
+        levels = op.multiply(op.sigmoid(op.multiply(x, np.float32(2))), np.float32(255))
+    else:
+        levels = op.clamp(op.add(op.multiply(x, np.float32(127.5)), np.float32(127.5)), 0.0, 255.0)
     return op.convert(op.round(levels, "half_to_even"), np.uint8)
 
 

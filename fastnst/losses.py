@@ -164,6 +164,10 @@ class PerceptualLoss(nn.Module):
         features: computes at least the layers named below.
         content_layers: weight of each layer in the content term.
         style_layers: weight of each layer in the style term.
+        coarse_weight: of the content layers, measured once more on pictures made smaller, beside the others.
+            Ours. Layers that keep edges do not see what changes slowly, and so style puts colours that it
+            lacks into flat parts as large soft blobs, or makes dark of light; made smaller, those are edges.
+        coarse_factor: how many times smaller.
         content_weight, style_weight, tv_weight: weight of each term; 0 switches it off.
 
     Raises:
@@ -179,9 +183,16 @@ class PerceptualLoss(nn.Module):
         content_weight: float,
         style_weight: float,
         tv_weight: float,
+        coarse_weight: float = 0.0,
+        coarse_factor: int = 1,
     ) -> None:
         super().__init__()
-        named = {"content_weight": content_weight, "style_weight": style_weight, "tv_weight": tv_weight}
+        named = {
+            "content_weight": content_weight,
+            "style_weight": style_weight,
+            "tv_weight": tv_weight,
+            "coarse_weight": coarse_weight,
+        }
         for name, weight in {**named, **content_layers, **style_layers}.items():
             if not 0 <= weight < float("inf"):
                 raise ConfigError(f"the weight of {name} must be 0 or more, not {weight}")
@@ -194,11 +205,22 @@ class PerceptualLoss(nn.Module):
         self.content_weight = content_weight
         self.style_weight = style_weight
         self.tv_weight = tv_weight
+        self.coarse_factor = coarse_factor
+        self._content = dict(content_layers)  # weights by the names that targets have
+        if coarse_weight:
+            self._content |= {_coarse(name): coarse_weight * w for name, w in content_layers.items()}
 
     def content_target(self, images: Tensor) -> dict[str, Tensor]:
-        """Activations to keep: ``{layer: (B, C, H, W)}``."""
-        activations = self.features(images, self.content_layers)
+        """Activations to keep: ``{layer: (B, C, H, W)}``; those of smaller pictures as ``layer_coarse``."""
+        activations = self.features(images, self.content_layers) | self._coarsely(images)
         return {name: activation.detach() for name, activation in activations.items()}
+
+    def _coarsely(self, images: Tensor) -> dict[str, Tensor]:
+        """The content layers of smaller pictures, if they count."""
+        if len(self._content) == len(self.content_layers):
+            return {}
+        smaller = F.avg_pool2d(images, self.coarse_factor, ceil_mode=True)
+        return {_coarse(name): each for name, each in self.features(smaller, self.content_layers).items()}
 
     def style_target(self, painting: Tensor) -> dict[str, Tensor]:
         """Gram matrices to match: ``{layer: (1, C, C)}``."""
@@ -210,9 +232,8 @@ class PerceptualLoss(nn.Module):
     ) -> LossTerms:
         """How far ``images``, ``(B, 3, H, W)`` in [0, 1], are from both targets."""
         activations = self.features(images)
-        content_layers = {
-            name: content_distance(activations[name], content[name]) for name in self.content_layers
-        }
+        kept = activations | self._coarsely(images)
+        content_layers = {name: content_distance(kept[name], content[name]) for name in self._content}
         style_layers = {
             name: style_distance(gram_matrix(activations[name]), style[name]) for name in self.style_layers
         }
@@ -220,7 +241,7 @@ class PerceptualLoss(nn.Module):
         zero = images.new_zeros(())
         return LossTerms(
             content=self.content_weight
-            * sum((w * content_layers[name] for name, w in self.content_layers.items()), zero),
+            * sum((w * content_layers[name] for name, w in self._content.items()), zero),
             style=self.style_weight
             * sum((w * style_layers[name] for name, w in self.style_layers.items()), zero),
             tv=self.tv_weight * raw_tv,
@@ -230,13 +251,17 @@ class PerceptualLoss(nn.Module):
         )
 
 
+def _coarse(layer: str) -> str:
+    return f"{layer}_coarse"
+
+
 def build(
     settings: LossSettings, weights: VGGWeights, *, strength: float, dtype: torch.dtype
 ) -> PerceptualLoss:
     """The loss that conf/loss describes, on these VGG-19 weights.
 
     Args:
-        settings: layers and weights.
+        settings: layers and weights, each a number: ``fastnst.calibration`` finds those that are ``auto``.
         weights: from ``fastnst.vgg_weights.load``.
         strength: the painting's; multiplies the style weight.
         dtype: of VGG-19's convolutions.
@@ -245,11 +270,18 @@ def build(
         ConfigError: a layer is unknown or a weight impossible.
     """
     layers = [*settings.content_layers, *settings.style_layers]
+    return on(VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype), settings, strength)
+
+
+def on(features: VGG19Features, settings: LossSettings, strength: float = 1) -> PerceptualLoss:
+    """The loss that conf/loss describes, on a VGG-19 that is there: see ``build``."""
     return PerceptualLoss(
-        VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype),
+        features,
         content_layers=settings.content_layers,
         style_layers=settings.style_layers,
         content_weight=settings.content_weight,
         style_weight=settings.style_weight * strength,
         tv_weight=settings.tv_weight,
+        coarse_weight=settings.coarse_weight,
+        coarse_factor=settings.coarse_factor,
     )

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,40 +35,69 @@ class Painting:
     size: int  # px, the longer side of rgb
 
 
-def load(settings: PaintingSettings) -> Painting:
-    """Read the painting that the settings name, ``settings.size`` px long; transparency is put on white.
+def find(settings: PaintingSettings) -> Path | None:
+    """The file of the painting that the settings name; None if fastnst draws it.
 
     Raises:
         ConfigError: no painting was chosen, or a built-in one that does not exist.
-        ImageError: its file is missing, damaged, no picture or too narrow.
+        ImageError: its file is missing.
     """
     if not settings.image:
         names = ", ".join(name for name in choices("painting") if name != "own")
         raise ConfigError(
             f"no painting was chosen: painting.image=FILE takes any picture, painting=NAME one of {names}"
         )
-    if settings.image.startswith("builtin:"):
-        rgb, sha256 = _drawn(settings.image, settings.size)
+    if not settings.image.startswith("builtin:"):
+        return _find(settings.image, settings)
+    if settings.image != BUILTIN:
+        raise ConfigError(f"there is no painting {settings.image}: the one that fastnst draws is {BUILTIN}")
+    return None
+
+
+def style_name(settings: PaintingSettings) -> str:
+    """What a style of that painting is called, of a-z, 0-9, _ and -; errors as ``find``'s."""
+    path = find(settings)
+    return _plain(settings.name or (BUILTIN.removeprefix("builtin:") if path is None else path.stem))
+
+
+def load(settings: PaintingSettings, size: int) -> Painting:
+    """Read the painting that the settings name; transparency is put on white.
+
+    Args:
+        settings: their own size, which may be ``auto``, does not count here.
+        size: of the longer side, px.
+
+    Raises:
+        ConfigError, ImageError: as from ``find``; or the file is damaged, no picture or too narrow.
+    """
+    path = find(settings)
+    if path is None:
+        rgb, sha256 = _drawn(size)
         stem = BUILTIN.removeprefix("builtin:")
     else:
-        path = _find(settings.image, settings)
-        rgb, sha256 = _read(path, settings.size), files.sha256(path)
+        rgb, sha256 = _read(path, size), files.sha256(path)
         stem = path.stem
     return Painting(
         rgb=rgb,
-        name=_plain(settings.name or stem),
+        name=style_name(settings),
         title=settings.title or " ".join(stem.replace("_", " ").split()) or stem,
         artist=settings.artist,
         year=settings.year,
         sha256=sha256,
-        size=settings.size,
+        size=size,
     )
 
 
-def _drawn(image: str, size: int) -> tuple[NDArray[np.float32], str]:
+def resized(painting: Painting, size: int) -> Painting:
+    """The same with a longer side of ``size`` px."""
+    height, width = painting.rgb.shape[1:]
+    scale = size / max(height, width)
+    rgb = images.resize(painting.rgb, max(1, round(height * scale)), max(1, round(width * scale)))
+    return replace(painting, rgb=rgb, size=size)
+
+
+def _drawn(size: int) -> tuple[NDArray[np.float32], str]:
     """The built-in painting, 4:3, and the SHA-256 of its 8-bit pixels."""
-    if image != BUILTIN:
-        raise ConfigError(f"there is no painting {image}: the one that fastnst draws is {BUILTIN}")
     if size > _BUILTIN_LARGEST:
         raise ConfigError(f"{BUILTIN} is drawn up to {_BUILTIN_LARGEST} px, not painting.size={size}")
     rgb = brushstrokes.paint(height=round(size * 3 / 4), width=size)

@@ -1,8 +1,9 @@
-"""The typed settings of a run, each checked when it is made."""
+"""The typed settings of each part of a run, checked when they are made."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from fastnst.errors import ConfigError
 # No field has a default: a number that shapes a picture is written once, in conf/.
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """Raise a ConfigError with the message unless the condition holds."""
     if not condition:
         raise ConfigError(message)
 
@@ -26,13 +28,16 @@ class PaintingSettings:
     year: str | None
     image: str | None
     dir: str
-    size: int
+    size: Any  # px, or "auto"
     strength: float
     source: str | None
 
     def __post_init__(self) -> None:
-        _require(self.size >= 32, f"painting.size must be at least 32 px, not {self.size}")
-        _require(
+        require(
+            self.size == "auto" or (type(self.size) is int and self.size >= 32),
+            f"painting.size must be auto or a number from 32 px, not {self.size!r}",
+        )
+        require(
             0 < self.strength < math.inf, f"painting.strength must be above 0 and finite, not {self.strength}"
         )
 
@@ -46,7 +51,7 @@ class VGGSettings:
     precision: str
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.precision in ("auto", "float32", "bfloat16"),
             f"vgg.precision must be auto, float32 or bfloat16, not {self.precision!r}",
         )
@@ -58,10 +63,82 @@ class LossSettings:
 
     content_layers: dict[str, float]
     style_layers: dict[str, float]
+    balance: bool
     content_weight: float
-    style_weight: float
+    style_weight: Any  # a number, or "auto"
     tv_weight: float
+    coarse_weight: float
+    coarse_factor: int
     pooling: str
+
+    def __post_init__(self) -> None:
+        require(
+            self.style_weight == "auto" or type(self.style_weight) in (int, float),
+            f"loss.style_weight must be auto or a number, not {self.style_weight!r}",
+        )
+        require(
+            1 <= self.coarse_factor <= 16,
+            f"loss.coarse_factor must be from 1 to 16, not {self.coarse_factor}",
+        )
+
+
+def recorded_loss(record: Mapping[str, Any]) -> LossSettings:
+    """The loss of a style's record, numbers and all, its strength in the style weight.
+
+    Raises:
+        ConfigError: the record does not say.
+    """
+    try:
+        said = {"balance": False, "coarse_weight": 0.0, "coarse_factor": 4, **record["loss"]}
+        strength = said.pop("strength", 1.0)
+        return LossSettings(**{**said, "style_weight": said["style_weight"] * strength})
+    except (KeyError, TypeError) as err:
+        raise ConfigError(f"the style does not say by which loss it was trained ({err})") from err
+
+
+@dataclass
+class CalibrationSettings:
+    """How what is ``auto`` is found: ``fastnst.calibration``."""
+
+    sizes: list[int]
+    richness: float
+    photo_size: int
+    content_share: float
+    style_left: float
+    style_weights: list[float]
+    evaluations: int
+    lr: float
+    betas: list[float]
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.sizes) and min(self.sizes) >= 32,
+            f"calibration.sizes must be numbers from 32 px, not {self.sizes}",
+        )
+        require(
+            0 < self.richness <= 1, f"calibration.richness must be above 0 and at most 1, not {self.richness}"
+        )
+        require(
+            self.photo_size >= 32, f"calibration.photo_size must be at least 32 px, not {self.photo_size}"
+        )
+        require(
+            0 < self.content_share < math.inf,
+            f"calibration.content_share must be above 0 and finite, not {self.content_share}",
+        )
+        require(
+            0 < self.style_left < math.inf,
+            f"calibration.style_left must be above 0 and finite, not {self.style_left}",
+        )
+        require(
+            bool(self.style_weights) and all(0 < weight < math.inf for weight in self.style_weights),
+            f"calibration.style_weights must be above 0 and finite, not {self.style_weights}",
+        )
+        require(self.evaluations >= 1, f"calibration.evaluations must be at least 1, not {self.evaluations}")
+        require(0 < self.lr < math.inf, f"calibration.lr must be above 0 and finite, not {self.lr}")
+        require(
+            len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
+            f"calibration.betas must be two numbers from 0 to below 1, not {self.betas}",
+        )
 
 
 @dataclass
@@ -82,6 +159,8 @@ class DataSettings:
     column: str
     limit: int | None
     size: int
+    early_size: int
+    early_share: float
     batch_size: int
     workers: int
     scale: float
@@ -89,18 +168,20 @@ class DataSettings:
     val_path: str | None
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.source in ("hub", "folder", "samples"),
             f"data.source must be hub, folder or samples, not {self.source!r}",
         )
-        _require(self.size >= 32, f"data.size must be at least 32 px, not {self.size}")
-        _require(
+        require(self.size >= 32, f"data.size must be at least 32 px, not {self.size}")
+        require(self.early_size >= 32, f"data.early_size must be at least 32 px, not {self.early_size}")
+        require(0 <= self.early_share <= 1, f"data.early_share must be from 0 to 1, not {self.early_share}")
+        require(
             1 <= self.batch_size <= 4096, f"data.batch_size must be from 1 to 4096, not {self.batch_size}"
         )
-        _require(0 <= self.workers <= 256, f"data.workers must be from 0 to 256, not {self.workers}")
-        _require(0 < self.scale <= 1, f"data.scale must be above 0 and at most 1, not {self.scale}")
-        _require(self.val_limit >= 1, f"data.val_limit must be at least 1, not {self.val_limit}")
-        _require(
+        require(0 <= self.workers <= 256, f"data.workers must be from 0 to 256, not {self.workers}")
+        require(0 < self.scale <= 1, f"data.scale must be above 0 and at most 1, not {self.scale}")
+        require(self.val_limit >= 1, f"data.val_limit must be at least 1, not {self.val_limit}")
+        require(
             self.limit is None or self.limit >= 1, f"data.limit must be at least 1 or null, not {self.limit}"
         )
 
@@ -116,92 +197,31 @@ class OptimSettings:
     grid_weight: float
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.optimizer in ("muon", "adam"),
             f"optim.optimizer must be muon or adam, not {self.optimizer!r}",
         )
-        _require(0 < self.lr < math.inf, f"optim.lr must be above 0 and finite, not {self.lr}")
-        _require(
+        require(0 < self.lr < math.inf, f"optim.lr must be above 0 and finite, not {self.lr}")
+        require(
             0 <= self.lr_final <= self.lr,
             f"optim.lr_final must be between 0 and optim.lr ({self.lr}), not {self.lr_final}",
         )
-        _require(
+        require(
             0 <= self.grid_weight < math.inf,
             f"optim.grid_weight must be 0 or more and finite, not {self.grid_weight}",
         )
-        _require(self.warmup >= 0, f"optim.warmup must be 0 or more, not {self.warmup}")
+        require(self.warmup >= 0, f"optim.warmup must be 0 or more, not {self.warmup}")
 
 
 @dataclass
-class TrainSettings:
-    """One training run: ``fastnst.training``."""
+class StrengthSettings:
+    """What makes the strength of a style a matter of choice afterwards: ``fastnst.strength``."""
 
-    painting: PaintingSettings
-    network: NetworkSettings
-    loss: LossSettings
-    data: DataSettings
-    vgg: VGGSettings
-    trainer: dict[str, Any]
-    optim: OptimSettings
-    logger: str
-    sample_every: int
-    checkpoint_every: int
-    seed: int
-    init: str
-    resume: str | None
-    out: str | None
-
-    def __post_init__(self) -> None:
-        _require(
-            self.logger in ("csv", "tensorboard"), f"logger must be csv or tensorboard, not {self.logger!r}"
-        )
-        _require(0 <= self.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {self.seed}")
-        for name in ("sample_every", "checkpoint_every"):
-            value = getattr(self, name)
-            _require(value >= 1, f"{name} must be at least 1 step, not {value}")
-        steps = self.trainer.get("max_steps")
-        _require(
-            type(steps) is int and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}"
-        )
-        for name in ("val_check_interval", "accumulate_grad_batches"):
-            value = self.trainer.get(name, 1)
-            whole = type(value) is int and value >= 1
-            time = name == "val_check_interval" and isinstance(value, str)  # Lightning reads it
-            _require(whole or time, f"trainer.{name} must be a number from 1, not {value!r}")
-
-
-@dataclass
-class GatysSettings:
-    """One run of the per-picture optimiser: ``fastnst.gatys``."""
-
-    content: str | None
-    painting: PaintingSettings
-    loss: LossSettings
-    vgg: VGGSettings
-    size: int
-    init: str
-    optimizer: str
     steps: int
     lr: float
-    betas: list[float]
-    history: int
-    device: str
-    snapshot_every: int | None
-    seed: int
-    out: str
+    power: float
 
     def __post_init__(self) -> None:
-        _require(
-            self.optimizer in ("adam", "lbfgs"), f"optimizer must be adam or lbfgs, not {self.optimizer!r}"
-        )
-        _require(self.size >= 32, f"size must be at least 32 px, not {self.size}")
-        _require(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
-        _require(0 < self.lr < math.inf, f"lr must be above 0 and finite, not {self.lr}")
-        _require(
-            len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
-            f"betas must be two numbers from 0 to below 1, not {self.betas}",
-        )
-        _require(self.history >= 1, f"history must be at least 1, not {self.history}")
-        _require(0 <= self.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {self.seed}")
-        every = self.snapshot_every
-        _require(every is None or every >= 1, f"snapshot_every must be at least 1 or null, not {every}")
+        require(self.steps >= 0, f"strength.steps must be 0 or more, not {self.steps}")
+        require(0 < self.lr < math.inf, f"strength.lr must be above 0 and finite, not {self.lr}")
+        require(0 < self.power < math.inf, f"strength.power must be above 0 and finite, not {self.power}")

@@ -4,16 +4,15 @@ The header's metadata holds a JSON record under the key ``fastnst``. A record na
 ships and its arguments, so a file from a stranger brings numbers and text, never code.
 """
 
-import codecs
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast, get_origin, get_type_hints
 
-from fastnst.errors import StyleFileError
+from fastnst import strangers
+from fastnst.errors import ConfigError, StyleFileError
 from fastnst.files import atomic, typed_path
 
 if TYPE_CHECKING:  # most commands read headers alone
@@ -22,9 +21,13 @@ if TYPE_CHECKING:  # most commands read headers alone
 
 FORMAT = 1
 STYLES = Path(__file__).parent / "styles"
+BASES = STYLES / "bases"  # to begin training with
 SUFFIX = ".safetensors"
 HEADER_LIMIT = 1 << 20  # bytes; a record with its thumbnail takes a hundredth of it
 DTYPES = {"F16": 2, "F32": 4}  # bytes a number
+
+WEAKER, STRONGER = "weaker/", "stronger/"  # before names of weights that are others at strength 0, STRONGEST
+STRONGEST = 1.5
 
 
 class NetworkRecord(TypedDict):
@@ -45,11 +48,13 @@ class Record(TypedDict, total=False):
     year: int | str
     painting: dict[str, Any]  # its SHA-256 and size
     loss: dict[str, Any]
+    calibration: dict[str, Any]  # why these numbers
     training: dict[str, Any]
     steps: int
     data: dict[str, Any] | str
     versions: dict[str, str]
     held_out: dict[str, Any]  # losses on photos that were not trained on
+    artefacts: dict[str, Any]  # scores of what goes wrong
     thumbnail: str  # base64 of a JPEG
     licence: str
     created: str
@@ -74,12 +79,21 @@ class Style:
     @property
     def parameters(self) -> int:
         """How many numbers the network has."""
-        return sum(prod(shape) for shape in self.shapes.values())
+        return sum(prod(shape) for name, shape in self.shapes.items() if not _is_end(name))
 
-    def weights(self) -> "dict[str, NDArray[np.float32]]":
+    @property
+    def has_strength(self) -> bool:
+        """Whether the file has weights for other strengths than 1."""
+        return any(map(_is_end, self.shapes))
+
+    def weights(self, strength: float = 1.0) -> "dict[str, NDArray[np.float32]]":
         """Every weight as float32, by its name in the network.
 
+        Args:
+            strength: how much of the style, 0 to ``STRONGEST``.
+
         Raises:
+            ConfigError: the file has weights for a strength of 1 alone, or the strength is out of range.
             StyleFileError: the file cannot be read or a weight is not a finite number.
         """
         import numpy as np
@@ -93,7 +107,21 @@ class Style:
         for name, values in stored.items():
             if not np.isfinite(values).all():
                 raise StyleFileError(f"{self.path} is damaged: {name!r} holds numbers that are not finite")
-        return {name: values.astype(np.float32) for name, values in stored.items()}
+        numbers = {name: values.astype(np.float32) for name, values in stored.items()}
+        weights = {name: values for name, values in numbers.items() if not _is_end(name)}
+        if strength == 1:
+            return weights
+        if not 0 <= strength <= STRONGEST:
+            raise ConfigError(f"strength must be from 0 to {STRONGEST}, not {strength}")
+        if not self.has_strength:
+            raise ConfigError(f"{self.path} was trained for a strength of 1 alone")
+        end = WEAKER if strength < 1 else STRONGER
+        part = np.float32(1 - strength if strength < 1 else (strength - 1) / (STRONGEST - 1))
+        for name, values in numbers.items():
+            if name.startswith(end):
+                plain = name.removeprefix(end)
+                weights[plain] = (1 - part) * weights[plain] + part * values
+        return weights
 
 
 def read(path: str | Path) -> Style:
@@ -116,7 +144,7 @@ def read(path: str | Path) -> Style:
     except OSError as err:
         raise StyleFileError(f"{path}: {err.strerror or err}") from err
     if size < 9 or length > HEADER_LIMIT or start[8:9] != b"{":
-        raise StyleFileError(f"{path} is {_kind(start)}")
+        raise StyleFileError(f"{path} is {strangers.kind(start)}")
     if size < 8 + length:
         raise StyleFileError(f"{path} is cut short: {size} bytes of {8 + length} or more; fetch it again")
     try:
@@ -177,6 +205,12 @@ def write(path: str | Path, weights: "Mapping[str, NDArray[Any]]", record: Mappi
 def installed() -> dict[str, Path]:
     """The styles that came with fastnst, by name."""
     return {path.stem: path for path in sorted(STYLES.glob(f"*{SUFFIX}"))}
+
+
+def base(network: NetworkRecord | Mapping[str, Any]) -> Path | None:
+    """The file that training of a network begins with, if one came with fastnst."""
+    path = BASES / f"{network['name']}{SUFFIX}"
+    return path if path.is_file() and read(path).record["network"] == network else None
 
 
 def find(style: str | Path) -> Path:
@@ -260,21 +294,6 @@ def _check_types(values: dict[str, Any], schema: Any, whose: str) -> None:
             raise StyleFileError(f"{whose} is damaged: {key!r} is a {type(values[key]).__name__}")
 
 
-def _kind(start: bytes) -> str:
-    """What a file that is no style seems to be, from its first bytes, and what to do."""
-    pickle = "a PyTorch pickle, not a fastnst style; never loaded because pickles can run code"
-    if not start:
-        return "an empty file, not a fastnst style"
-    if start[:4] == b"PK\x03\x04":
-        return pickle if b".pkl" in start else "a zip archive, not a fastnst style"
-    if start[0] == 0x80 and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return pickle
-    if start[:3] == b"\xff\xd8\xff" or start[:4] in (b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*"):
-        return "a picture, not a fastnst style: --style takes a trained network (see `fastnst styles`)"
-    if start.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the style itself: git lfs pull"
-    with suppress(UnicodeDecodeError):
-        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # a character may be cut at the end
-        if all(char.isprintable() or char in "\t\n\r\f" for char in text):
-            return "a text file, not a fastnst style"
-    return "not a fastnst style (a .safetensors file that fastnst train writes)"
+def _is_end(name: str) -> bool:
+    """Whether a weight is one for another strength than 1."""
+    return name.startswith((WEAKER, STRONGER))

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from fastnst import __version__, images, samples
+from fastnst import __version__, images, samples, style_file
 from fastnst.networks import StyleNetwork
 from fastnst.paintings import Painting
-from fastnst.settings import TrainSettings
+from fastnst.run_settings import TrainSettings
 
 THUMBNAIL_SIZE = 160  # px
 
@@ -30,6 +30,8 @@ def style_record(
     precision: str,
     held_out: Mapping[str, float],
     network: StyleNetwork,
+    calibration: Mapping[str, Any],
+    artefacts: Mapping[str, float],
 ) -> dict[str, Any]:
     """The record of ``fastnst.style_file``, with nothing of the user's folders in it.
 
@@ -42,8 +44,11 @@ def style_record(
         precision: Lightning's name of it.
         held_out: mean losses on photos that were not trained on.
         network: as trained, on the CPU.
+        calibration: what was found out about the painting, and why: ``Calibration.record()``.
+        artefacts: scores of ``fastnst.artefacts``.
     """
-    start = "scratch" if settings.init == "scratch" else Path(settings.init).stem
+    base = settings.init == "auto" and style_file.base(asdict(settings.network)) is not None
+    start = {"auto": "base" if base else "scratch"}.get(settings.init, Path(settings.init).stem)
     weights = settings.vgg.weights
     return {
         "name": painting.name,
@@ -53,6 +58,7 @@ def style_record(
         "network": asdict(settings.network),
         "painting": {"sha256": painting.sha256, "size": settings.painting.size},
         "loss": {**asdict(settings.loss), "strength": settings.painting.strength},
+        "calibration": {key: calibration[key] for key in ("reasons", "trials")},
         "training": {
             **asdict(settings.optim),
             "batch_size": settings.data.batch_size,
@@ -68,6 +74,7 @@ def style_record(
         "data": photos,
         "versions": versions(),
         "held_out": {name: float(f"{value:.6g}") for name, value in held_out.items()},
+        "artefacts": {name: float(f"{value:.3g}") for name, value in artefacts.items()},
         "thumbnail": thumbnail(network),
         "licence": "MIT",
         "created": datetime.now(timezone.utc).date().isoformat(),

@@ -70,7 +70,6 @@ def stylise(
     engine: Engine,
     *,
     size: int | None = None,
-    strength: float = 1.0,
     keep_colours: bool = False,
     stroke: float = 1.0,
     max_pixels: int = MAX_PIXELS,
@@ -89,7 +88,6 @@ def stylise(
         plan: from ``plan.plan``.
         engine: the network, from ``engines.open_engine``.
         size: px of the longer side of the pictures; None keeps each photo's own.
-        strength: see ``repaint``.
         keep_colours: see ``repaint``.
         stroke: see ``repaint``.
         max_pixels: photos with more are refused.
@@ -120,9 +118,7 @@ def stylise(
                 photo = Photo(*decode_bytes(image, size, notes), tuple(notes))
             del image  # Pillow's own copy of the pixels, for a large photo half a gigabyte
             start = perf_counter()
-            picture = repaint(
-                photo, shared, strength=strength, keep_colours=keep_colours, stroke=stroke, memory=memory
-            )
+            picture = repaint(photo, shared, keep_colours=keep_colours, stroke=stroke, memory=memory)
             ms = (perf_counter() - start) * 1000
             del photo  # before Pillow makes its own copy of the picture
             images.save(job.output, picture, quality=quality, written=written)

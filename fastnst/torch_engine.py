@@ -34,8 +34,11 @@ class TorchEngine:
         precision: of the convolutions; statistics and weights stay float32.
         threads: of the CPU, for the whole process; None leaves them as they are.
 
+        strength: how much of the style.
+
     Raises:
-        ConfigError: there is no such device here, or it does not have the precision.
+        ConfigError: there is no such device here, it does not have the precision, or the style not the
+            strength.
         StyleFileError: the weights cannot be read.
     """
 
@@ -47,6 +50,7 @@ class TorchEngine:
         device: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        strength: float = 1.0,
     ) -> None:
         self._device = devices.choose(device)
         known = PRECISIONS[self._device.type]
@@ -57,7 +61,7 @@ class TorchEngine:
         self._precision = known[0] if precision == "auto" else precision
         if threads is not None:
             torch.set_num_threads(threads)
-        network = _network(style, architecture)
+        network = _network(style, architecture, strength)
         self._network: StyleNetwork = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = threading.Lock()  # frozen statistics are a state of the network
         self._pixel_bytes = _pixel_bytes(self._network, self._device)
@@ -130,11 +134,11 @@ class TorchEngine:
         return self._network.frozen([networks.Statistics(*seen) for seen in known])  # (1, C, 1, 1) each
 
 
-def _network(style: Style, architecture: Architecture) -> StyleNetwork:
-    """The style's network with its weights, on the CPU, for inference."""
+def _network(style: Style, architecture: Architecture, strength: float) -> StyleNetwork:
+    """The style's network with its weights at a strength, on the CPU, for inference."""
     with torch.random.fork_rng():  # fresh weights are drawn, and thrown away
         network = StyleNetwork(architecture)
-    state = {name: torch.from_numpy(values) for name, values in style.weights().items()}
+    state = {name: torch.from_numpy(values) for name, values in style.weights(strength).items()}
     network.load_state_dict(state, strict=True, assign=True)
     return network.requires_grad_(False).eval()
 

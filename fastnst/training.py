@@ -34,6 +34,8 @@ class StyleTraining(pl.LightningModule):
         steps: at which the cosine ends.
     """
 
+    title = "training"
+
     def __init__(
         self,
         network: StyleNetwork,
@@ -53,11 +55,13 @@ class StyleTraining(pl.LightningModule):
         self.optim = optim
         self.steps = steps
         self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
+        self.calibration: dict[str, Any] = {}  # what it need not find again
         self.usual = 0.0  # running mean of the total, by which an explosion is told
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what a resumed run must share, and the running mean, by which it judges."""
         checkpoint["identity"] = self.identity
+        checkpoint["calibration"] = self.calibration
         checkpoint["usual"] = self.usual
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -170,15 +174,18 @@ class PhotoData(pl.LightningDataModule):
         assert trainer is not None  # Lightning sets it before it asks
         batch, batches = self.settings.batch_size, trainer.accumulate_grad_batches  # batches of one step
         photos = batch * batches * trainer.world_size  # of one step
+        early = round(self.steps * self.settings.early_share) * photos
+        size = min(self.settings.early_size, self.settings.size)
+        crops = self.photos.train.beginning(early, size)
         sampler = PositionSampler(
-            len(self.photos.train),
+            len(crops),
             seed=self.seed,
             start=trainer.global_step * photos,
             stop=self.steps * photos,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )
-        loader = ResumableLoader(self.photos.train, batch_size=batch, sampler=sampler, **self._workers())
+        loader = ResumableLoader(crops, batch_size=batch, sampler=sampler, **self._workers())
         loader.total = self.steps * batches
         return loader
 

@@ -60,7 +60,6 @@ class VGG19Features(nn.Module):
             raise ConfigError(f"pooling must be 'max' or 'average', not {pooling!r}")
         self.wanted = frozenset(layers)
         self.computed = RELUS[: _depth(layers)]
-        self.min_size = 2 ** (_block(self.computed[-1]) - 1)  # px: each block but the first halves them
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
         self.convention = weights.convention
         self.scales = weights.scales[pooling]
@@ -84,18 +83,21 @@ class VGG19Features(nn.Module):
         Raises:
             ImageError: a side is too short for the deepest layer.
         """
-        height, width = images.shape[-2:]
-        if min(height, width) < self.min_size:
-            deepest = self.computed[-1]
-            raise ImageError(
-                f"picture is {width}x{height} px; {deepest} needs at least {self.min_size} px a side"
-            )
         wanted = self.wanted if layers is None else frozenset(layers)
+        computed = self.computed[: _depth(wanted)]
+        height, width = images.shape[-2:]
+        min_size = (
+            2 ** (_block(computed[-1]) - 1) if computed else 1
+        )  # px: each block but the first halves them
+        if min(height, width) < min_size:
+            raise ImageError(
+                f"picture is {width}x{height} px; {computed[-1]} needs at least {min_size} px a side"
+            )
         first = self.conv1_1_weight
         x = self.convention.apply(images).to(first.dtype, memory_format=torch.channels_last)
         activations = {}
         with torch.autocast(x.device.type, enabled=False):
-            for relu in self.computed[: _depth(wanted)]:
+            for relu in computed:
                 if relu.endswith("_1") and relu != "relu1_1":
                     x = self.pool(x, 2)
                 conv = relu.replace("relu", "conv")

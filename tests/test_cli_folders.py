@@ -68,7 +68,6 @@ def test_what_is_there_is_not_done_again_and_what_is_not_is(home, capsys):
     "changed",
     [
         ["--size", "20"],
-        ["--strength", "0.5"],
         ["--keep-colours"],
         ["--quality", "50"],
         ["--stroke", "0.8"],

@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 from fastnst import config
 from fastnst.config import choices, conf_dir, load, typed
 from fastnst.errors import ConfigError
-from fastnst.settings import GatysSettings, TrainSettings
+from fastnst.run_settings import GatysSettings, TrainSettings
 
 
 def test_overrides_reach_the_typed_settings():

@@ -26,6 +26,8 @@ FOLDER = DataSettings(
     column="image",
     limit=None,
     size=32,
+    early_size=128,
+    early_share=0.0,
     batch_size=4,
     workers=0,
     scale=0.6,
@@ -489,3 +491,16 @@ def test_a_folder_of_bad_photos_only_is_an_error(tmp_path):
         (tmp_path / name).write_text("no picture")
     with pytest.raises(DataError, match=r"no usable photo in .*: 2 skipped, the first because .*a\.jpg"):
         prepare(replace(FOLDER, path=str(tmp_path)), seed=1)
+
+
+def test_early_crops_are_the_same_ones_made_smaller(folder):
+    train = prepare(replace(FOLDER, path=str(folder)), seed=1).train
+    growing = train.beginning(3, 16)
+    for position in range(5):
+        early, late = growing[position, 0], train[position, 0]
+        if position >= 3:
+            assert torch.equal(early, late)
+            continue
+        assert early.shape == (3, 16, 16)
+        smaller = torch.nn.functional.interpolate(late[None], size=16, mode="area")[0]
+        assert (early - smaller).abs().mean() < 0.05

@@ -12,7 +12,7 @@ from PIL import Image
 from fastnst import cli, config, gatys, gatys_run, vgg_weights
 from fastnst.errors import ConfigError, TrainingError
 from fastnst.losses import PerceptualLoss
-from fastnst.settings import GatysSettings
+from fastnst.run_settings import GatysSettings
 from fastnst.vgg import VGG19Features
 
 OPTIMIZERS = ["adam", "lbfgs"]

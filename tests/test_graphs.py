@@ -24,20 +24,24 @@ FAST = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full":
 ARCHITECTURES = {
     "johnson": architecture("johnson", {"width": 4, "blocks": 1}),
     "fast": architecture("fast", FAST),
-    "plain": Architecture((Conv(3, 3, 3),), 1),
-    "upsampled by 4": Architecture((Unshuffle(4), Conv(48, 5, 1), Upsample(4), Conv(5, 3, 3)), 4),
+    "plain": Architecture((Conv(3, 3, 3),), 1, "clip"),
+    "upsampled by 4": Architecture((Unshuffle(4), Conv(48, 5, 1), Upsample(4), Conv(5, 3, 3)), 4, "tanh"),
     "enlarged, no normalisation": Architecture(
-        (Conv(3, 4, 3, stride=2), Relu(), Upsample(2), Conv(4, 4, 3), Relu(), Conv(4, 3, 5)), 2
+        (Conv(3, 4, 3, stride=2), Relu(), Upsample(2), Conv(4, 4, 3), Relu(), Conv(4, 3, 5)), 2, "tanh"
     ),
-    "enlarged at the end": Architecture((Conv(3, 4, 3, stride=2), Norm(4), Upsample(2), Conv(4, 3, 3)), 2),
+    "enlarged at the end": Architecture(
+        (Conv(3, 4, 3, stride=2), Norm(4), Upsample(2), Conv(4, 3, 3)), 2, "clip"
+    ),
     "the photo beside a branch, plain": Architecture(
-        (Beside((Conv(3, 4, 3), Norm(4), Relu())), Conv(7, 3, 3)), 1
+        (Beside((Conv(3, 4, 3), Norm(4), Relu())), Conv(7, 3, 3)), 1, "clip"
     ),
     "the photo beside a branch, normalised": Architecture(
-        (Beside((Conv(3, 4, 3), Relu())), Norm(7), Conv(7, 3, 3)), 1
+        (Beside((Conv(3, 4, 3), Relu())), Norm(7), Conv(7, 3, 3)), 1, "tanh"
     ),
     "a branch beside the photo itself": Architecture(
-        (Residual((Conv(3, 3, 3), Norm(3))), Unshuffle(2), Conv(12, 8, 3), Upsample(2), Conv(8, 3, 1)), 2
+        (Residual((Conv(3, 3, 3), Norm(3))), Unshuffle(2), Conv(12, 8, 3), Upsample(2), Conv(8, 3, 1)),
+        2,
+        "tanh",
     ),
 }
 SIZES = [(1, 16, 16), (2, 17, 31), (1, 40, 23), (3, 18, 64)]

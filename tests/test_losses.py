@@ -146,7 +146,7 @@ def test_impossible_weights_are_named(tiny_weights, change, message):
 
 
 def test_build_multiplies_the_style_weight_by_the_paintings_strength(tiny_weights):
-    settings = LossSettings(**WEIGHTS, pooling="max")
+    settings = LossSettings(**WEIGHTS, balance=False, coarse_weight=0.0, coarse_factor=4, pooling="max")
     loss = losses.build(settings, tiny_weights, strength=2.5, dtype=torch.float32)
     assert loss.style_weight == 25.0
     assert loss.content_weight == 2.0
@@ -173,3 +173,21 @@ def test_grid_power_has_a_gradient_and_needs_three_windows():
     grid_power(picture).backward()
     assert picture.grad.abs().sum() > 0
     assert grid_power(picture[..., :72]) == 0
+
+
+def test_coarse_content_sees_what_changes_slowly(tiny_weights):
+    features = VGG19Features(tiny_weights, ["relu1_1", "relu3_1"])
+    weights = {"content_layers": {"relu3_1": 2.0}, "style_layers": {}, "content_weight": 3.0}
+    rest = {"style_weight": 0.0, "tv_weight": 0.0}
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
+    blob = flat + 0.3 * torch.exp(-3 * (x**2 + y**2))
+    plain = losses.PerceptualLoss(features, **weights, **rest)
+    both = losses.PerceptualLoss(features, **weights, **rest, coarse_weight=0.5, coarse_factor=4)
+    seen = both(blob, both.content_target(flat), {})
+    alone = plain(blob, plain.content_target(flat), {})
+    small = [torch.nn.functional.avg_pool2d(each, 4) for each in (blob, flat)]
+    coarse = plain(small[0], plain.content_target(small[1]), {})
+    assert seen.content_layers.keys() == {"relu3_1", "relu3_1_coarse"}
+    torch.testing.assert_close(seen.content, alone.content + 0.5 * coarse.content)
+    assert both(flat, both.content_target(flat), {}).total == 0

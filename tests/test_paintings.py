@@ -6,9 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from fastnst import paintings
 from fastnst.config import choices, conf_dir, typed
 from fastnst.errors import ConfigError, ImageError
-from fastnst.paintings import load
 from fastnst.settings import PaintingSettings
 
 PRESETS = sorted((conf_dir() / "painting").glob("*.yaml"))
@@ -23,6 +23,10 @@ OWN = PaintingSettings(
     strength=1.0,
     source=None,
 )
+
+
+def load(settings):
+    return paintings.load(settings, settings.size)
 
 
 @pytest.fixture(autouse=True)

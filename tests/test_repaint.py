@@ -1,4 +1,4 @@
-"""One photo through an engine: strength, colours, alpha; and the same in tiles."""
+"""One photo through an engine: colours, alpha; and the same in tiles."""
 
 import numpy as np
 import pytest
@@ -22,19 +22,11 @@ def engine(tmp_path_factory):
     return open_engine(style_file.read(path), device="cpu", precision="float32")
 
 
-def test_full_strength_is_the_networks_picture_and_keeps_the_rest(photo, engine):
+def test_a_picture_is_the_networks_and_keeps_the_rest(photo, engine):
     picture = repaint(photo, engine)
     np.testing.assert_array_equal(picture.pixels, engine.stylise(photo.pixels[None])[0])
     assert picture.alpha is photo.alpha
     assert picture.notes == photo.notes
-
-
-@pytest.mark.parametrize("strength", [0.0, 0.25, 0.5])
-def test_strength_fades_between_photo_and_picture(photo, engine, strength):
-    painted = engine.stylise(photo.pixels[None])[0].astype(float)
-    expected = photo.pixels + strength * (painted - photo.pixels)
-    picture = repaint(photo, engine, strength=strength)
-    np.testing.assert_allclose(picture.pixels, expected, atol=0.51)
 
 
 def test_keeping_colours_takes_y_from_the_picture_and_i_and_q_from_the_photo(engine):
@@ -50,7 +42,7 @@ def test_keeping_colours_takes_y_from_the_picture_and_i_and_q_from_the_photo(eng
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"strength": 0.4}, {"keep_colours": True}, {"stroke": 1.5, "keep_colours": True, "strength": 0.7}],
+    [{}, {"keep_colours": True}, {"stroke": 1.5, "keep_colours": True}],
 )
 def test_tiles_change_nothing(photo, engine, monkeypatch, options):
     monkeypatch.setattr(big_pictures, "SMALLEST_TILE", 64)
@@ -61,13 +53,13 @@ def test_tiles_change_nothing(photo, engine, monkeypatch, options):
 
 
 def test_strips_change_nothing(photo, engine, monkeypatch):
-    whole = repaint(photo, engine, strength=0.5, keep_colours=True)
+    whole = repaint(photo, engine, keep_colours=True)
     monkeypatch.setattr("fastnst.repaint._STRIP", 1000)
-    strips = repaint(photo, engine, strength=0.5, keep_colours=True)
+    strips = repaint(photo, engine, keep_colours=True)
     np.testing.assert_array_equal(strips.pixels, whole.pixels)
 
 
 def test_the_photo_is_left_alone(photo, engine):
     before = photo.pixels.copy()
-    repaint(photo, engine, strength=0.5, keep_colours=True, stroke=0.7, memory=1)
+    repaint(photo, engine, keep_colours=True, stroke=0.7, memory=1)
     np.testing.assert_array_equal(photo.pixels, before)

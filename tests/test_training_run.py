@@ -14,7 +14,7 @@ import torch
 from fastnst import checkpoints, cli, config, style_file, training_run
 from fastnst.errors import ConfigError, DataError, FastNSTError, ImageError, TrainingError
 from fastnst.networks import build
-from fastnst.settings import TrainSettings
+from fastnst.run_settings import TrainSettings
 from fastnst.training_run import Stopped, train
 
 TINY = [

@@ -38,6 +38,8 @@ COMMANDS = {
     "styles": Entry("styles", "styles", "List the installed styles."),
     "info": Entry("styles", "info", "Show what a style file says of itself."),
     "train": Entry("train", "command", "Train a style for a painting."),
+    "base": Entry("base", "command", "Train the network that trainings begin with."),
+    "calibrate": Entry("calibrate", "command", "Show the size and style weight that suit a painting."),
     "gatys": Entry("gatys", "command", "Repaint one photo by optimisation, the slow way."),
     "bench": Entry("bench", "command", "Measure how fast networks are here."),
     "demo": Entry("demo", "command", "Train, stylise and compare, in a few minutes."),

@@ -35,7 +35,7 @@ def run(argv: list[str]) -> None:
     """Optimise one picture with ``key=value`` settings."""
     from fastnst import config
     from fastnst.application import application
-    from fastnst.settings import GatysSettings
+    from fastnst.run_settings import GatysSettings
 
     def job(cfg: "DictConfig", run_dir: Path) -> None:
         settings = config.typed(GatysSettings, cfg)

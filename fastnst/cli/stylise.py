@@ -7,6 +7,7 @@ import click
 
 from fastnst.cli import printable, say
 from fastnst.interrupts import Stopped, terminable
+from fastnst.style_file import STRONGEST
 
 EXAMPLES = """\b
 Examples:
@@ -35,11 +36,11 @@ Examples:
 )
 @click.option(
     "--strength",
-    type=click.FloatRange(0, 1),
+    type=click.FloatRange(0, STRONGEST),
     default=1.0,
     show_default=True,
-    metavar="0..1",
-    help="1 is the painted picture, 0 the photo; between them the two are cross-faded.",
+    metavar=f"0..{STRONGEST}",
+    help="How much of the style: 0 gives the photo back, 1 what was trained.",
 )
 @click.option(
     "--keep-colours",
@@ -186,12 +187,12 @@ def command(
                     precision=precision,
                     threads=threads,
                     workers=min(calls, workers or calls),
+                    strength=strength,
                 )
                 summary = stylise(
                     planned,
                     ready,
                     size=size,
-                    strength=strength,
                     keep_colours=keep_colours,
                     stroke=stroke,
                     memory=budget,

@@ -35,7 +35,7 @@ def run(argv: list[str]) -> None:
     """Train with ``key=value`` settings."""
     from fastnst import config
     from fastnst.application import application
-    from fastnst.settings import TrainSettings
+    from fastnst.run_settings import TrainSettings
 
     def job(cfg: "DictConfig", run_dir: Path) -> None:
         settings = config.typed(TrainSettings, cfg)

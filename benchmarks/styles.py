@@ -1,0 +1,172 @@
+"""Measures every shipped style: losses beside Gatys' optimiser, artefacts, strengths.
+
+    python benchmarks/styles.py --paintings FOLDER --held-out FOLDER [losses artefacts strengths]
+
+Writes benchmarks/styles.json after each style, and goes on from there. Losses are each style's own, of photos
+that were not trained on: the network's, and how many evaluations L-BFGS needs from the photo to fall below it
+(it ends there, or after 100). Artefacts are ``fastnst.artefacts``, at three sizes. Strengths: style distance
+and content distance of one photo's pictures, at each strength, and how far strength 0 is from the photo.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fastnst import config, images, losses, paintings, style_file, vgg_weights
+from fastnst.artefacts import artefacts
+from fastnst.engines import open_engine
+from fastnst.gatys import optimise
+from fastnst.losses import PerceptualLoss
+from fastnst.settings import recorded_loss
+from fastnst.style_file import Style
+from fastnst.vgg import choose_dtype
+
+OUT = Path(__file__).with_name("styles.json")
+EVALUATIONS = 100  # of L-BFGS: the field's figure for what a network is worth is 50 to 100
+SIZES = (512, 1024, 2048)  # px, longer side, at which artefacts are looked for
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=[], help="losses, artefacts, strengths; default: all")
+    parser.add_argument("--paintings", required=True, type=Path, help="the folder of the paintings' pictures")
+    parser.add_argument("--held-out", required=True, type=Path, help="a folder of photos")
+    parser.add_argument("--photos", type=int, default=32, help="how many of them")
+    parser.add_argument(
+        "--size", type=int, default=256, help="px, of the squares that losses are measured on"
+    )
+    parser.add_argument("--out", type=Path, default=OUT, help="the JSON file")
+    asked = parser.parse_args()
+    files = [path for path in sorted(asked.held_out.iterdir()) if path.suffix.lower() in images.SUFFIXES]
+    photos = [files[i * len(files) // asked.photos] for i in range(min(asked.photos, len(files)))]
+    found: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out.is_file() else {}
+    parts = {"losses": beside_gatys, "artefacts": looked_over, "strengths": by_strength}
+    for name, path in style_file.installed().items():
+        style = style_file.read(path)
+        own = found.setdefault(name, {})
+        for part in asked.parts or parts:
+            key = f"{part} {style.record['created']} {style.record['held_out']['total']}"  # of this very file
+            if own.get(part, {}).get("of") != key:
+                own[part] = {"of": key, **parts[part](style, photos, asked)}
+                asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                print(name, part, own[part], flush=True)
+
+
+def beside_gatys(style: Style, photos: list[Path], asked: argparse.Namespace) -> dict[str, Any]:
+    """Held-out losses, and the evaluation at which L-BFGS gets below them."""
+    engine = open_engine(style, precision="float32")
+    loss, painting = its_loss(style, asked.paintings)
+    target = loss.style_target(painting)
+    totals, crossings = [], []
+    for path in photos:
+        photo = square(path, asked.size)
+        content = tensor(photo)
+        with torch.no_grad():
+            picture = tensor(engine.stylise(photo[None])[0])
+            reached = loss(picture, loss.content_target(content), target).total.item()
+        totals.append(reached)
+        crossings.append(crossing(content, painting, loss, reached))
+    there = [number for number in crossings if number is not None]
+    return {
+        "photos": len(photos),
+        "size_px": asked.size,
+        "total": round(mean(totals), 4),
+        "evaluations_median": median([number or EVALUATIONS + 1 for number in crossings]),
+        "evaluations_least": min(there, default=EVALUATIONS + 1),
+        "not_reached_in_100": len(crossings) - len(there),
+    }
+
+
+def crossing(
+    content: torch.Tensor, painting: torch.Tensor, loss: PerceptualLoss, wanted: float
+) -> int | None:
+    """The evaluation at which L-BFGS, from the photo, is below a loss for the first time; None after 100."""
+    seen: list[float] = []
+    hook = loss.register_forward_hook(lambda module, inputs, terms: seen.append(terms.total.item()))
+    try:
+        optimise(
+            content,
+            painting,
+            loss,
+            init=content,
+            optimizer="lbfgs",
+            lr=1.0,
+            steps=EVALUATIONS,
+            history=EVALUATIONS,
+            should_stop=lambda: seen[-1] < wanted,
+        )
+    finally:
+        hook.remove()
+    return len(seen) if min(seen) < wanted else None
+
+
+def looked_over(style: Style, photos: list[Path], asked: argparse.Namespace) -> dict[str, Any]:
+    """Artefacts' scores by size."""
+    engine = open_engine(style)
+    painting = config.painting(style.record["name"], str(asked.paintings))
+    rgb = paintings.load(painting, style.record["painting"]["size"]).rgb
+    found = {}
+    for size in SIZES:
+        chosen = photos if size == SIZES[0] else photos[:: 2 * size // SIZES[0]]
+        before = [images.load(path, size=size).pixels for path in chosen]
+        after = [engine.stylise(photo[None])[0] for photo in before]
+        scores = artefacts([floats(photo) for photo in before], [floats(picture) for picture in after], rgb)
+        found[str(size)] = {name: round(score, 4) for name, score in scores.items()}
+    return found
+
+
+def by_strength(style: Style, photos: list[Path], asked: argparse.Namespace) -> dict[str, Any]:
+    """Style and content of one photo's pictures at each strength."""
+    loss, painting = its_loss(style, asked.paintings)
+    target = loss.style_target(painting)
+    photo = square(photos[0], 2 * asked.size)
+    found: dict[str, Any] = {"strengths": STRENGTHS, "style": [], "content": []}
+    for strength in STRENGTHS:
+        picture = open_engine(style, strength=strength).stylise(photo[None])[0]
+        with torch.no_grad():
+            terms = loss(tensor(picture), loss.content_target(tensor(photo)), target).values()
+        found["style"].append(round(terms["style"], 4))
+        found["content"].append(round(terms["content"], 4))
+        if strength == 0:
+            found["largest_difference_at_0"] = int(np.abs(picture.astype(int) - photo).max())
+    return found
+
+
+def its_loss(style: Style, folder: Path) -> tuple[PerceptualLoss, torch.Tensor]:
+    """The loss that a style was trained for, and its painting, (1, 3, h, w)."""
+    weights, dtype = vgg_weights.load("original"), choose_dtype("auto", "cpu")
+    loss = losses.build(recorded_loss(style.record), weights, strength=1, dtype=dtype)
+    painting = config.painting(style.record["name"], str(folder))
+    rgb = paintings.load(painting, style.record["painting"]["size"]).rgb
+    return loss, torch.from_numpy(rgb)[None]
+
+
+def square(photo: Path, size: int) -> NDArray[np.uint8]:
+    """The middle of a photo, its shorter side reduced to ``size`` px: (size, size, 3)."""
+    picture = images.load(photo)
+    longer = -(-size * max(picture.height, picture.width) // min(picture.height, picture.width))
+    pixels = images.load(photo, size=longer).pixels
+    top, left = ((side - size) // 2 for side in pixels.shape[:2])
+    return pixels[top : top + size, left : left + size]
+
+
+def floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Bytes (H, W, 3) as (3, H, W) in [0, 1]."""
+    return np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
+
+
+def tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """Bytes (H, W, 3) as (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(floats(pixels))[None]
+
+
+if __name__ == "__main__":
+    main()

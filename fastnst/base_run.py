@@ -1,0 +1,159 @@
+"""The training of a base network, from settings to a file: see ``fastnst.base_training``."""
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
+
+from fastnst import (
+    calibration,
+    checkpoints,
+    config,
+    data,
+    devices,
+    files,
+    losses,
+    networks,
+    paintings,
+    style_file,
+    trainers,
+    vgg_weights,
+)
+from fastnst.base_training import BaseTraining
+from fastnst.calibration import Calibration
+from fastnst.errors import ConfigError
+from fastnst.interrupts import Stopped
+from fastnst.losses import PerceptualLoss
+from fastnst.progress import Report
+from fastnst.run_settings import BaseSettings
+from fastnst.style_record import versions
+from fastnst.training import PhotoData
+from fastnst.vgg import VGG19Features, choose_dtype
+from fastnst.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+
+@devices.enough_memory("try a smaller data.batch_size or data.size")
+def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None = None) -> Path:
+    """Train one network for several paintings and write what they share.
+
+    Args:
+        settings: conf/base.yaml.
+        run_dir: takes checkpoints and contact sheets.
+        report: is told of each step.
+
+    Raises:
+        FastNSTError: a setting, a painting, the photos or the weights cannot be used.
+        Stopped: Ctrl-C or SIGTERM; the state is saved.
+    """
+    out = files.typed_path(settings.out or f"bases/{settings.network.name}{style_file.SUFFIX}")
+    if out.suffix != style_file.SUFFIX:
+        raise ConfigError(f"out={out}: the name of a base ends in {style_file.SUFFIX}")
+    files.check_writable(out)
+    chosen = {name: config.painting(name, settings.dir) for name in settings.paintings}
+    for painting in chosen.values():
+        paintings.find(painting)
+    checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
+    steps = int(settings.trainer["max_steps"])
+    accelerator = str(settings.trainer.get("accelerator", "auto"))
+    device = devices.choose("auto").type if accelerator in ("auto", "gpu") else accelerator
+
+    torch.manual_seed(settings.seed)
+    network = networks.build(settings.network.name, settings.network.arguments)
+    weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
+    dtype = choose_dtype(settings.vgg.precision, device)
+    before = {} if checkpoint is None else checkpoints.found(checkpoint)
+    found: dict[str, Calibration] = {}
+    for name, painting in chosen.items():
+        if name in before:
+            found[name] = calibration.restored(painting, settings.loss, before[name])
+            continue
+        found[name] = calibration.calibrate(
+            settings.calibration,
+            painting,
+            settings.loss,
+            weights,
+            dtype=dtype,
+            device=trainers.device(device),
+            report=report,
+        )
+        logger.info("%s: style weight %.3g", name, found[name].loss.style_weight)
+    layers = [*settings.loss.content_layers, *settings.loss.style_layers]
+    features = VGG19Features(weights, layers, pooling=settings.loss.pooling, dtype=dtype)
+    fitted = [_loss(features, each) for each in found.values()]
+    styles = [
+        loss.style_target(torch.from_numpy(each.picture.rgb)[None])
+        for loss, each in zip(fitted, found.values(), strict=True)
+    ]
+    photos = data.prepare(settings.data, seed=settings.seed, report=report)
+    module = BaseTraining(network, fitted, styles, optim=settings.optim, steps=steps, seed=settings.seed)
+    module.identity = _identity(settings, photos.fingerprint)
+    module.calibration = {name: each.record() for name, each in found.items()}
+    if checkpoint is not None:
+        checkpoints.check_same(checkpoint, module.identity, steps)
+    watch = Watch(run_dir, photos.held_out, every=settings.sample_every, report=report)
+    keep = ModelCheckpoint(
+        run_dir,
+        filename=Path(checkpoints.NAME).stem,
+        every_n_train_steps=settings.checkpoint_every,
+        enable_version_counter=False,
+    )
+    trainer = trainers.trainer(settings, run_dir, device, [watch, keep], limit_val_batches=0)
+    photo_data = PhotoData(photos, settings.data, steps=steps, seed=settings.seed)
+    with trainers.quiet():
+        try:
+            trainer.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as err:
+            raise KeyboardInterrupt from err
+        trainer.save_checkpoint(run_dir / checkpoints.NAME)
+    if watch.signals and trainer.global_step < steps:
+        raise Stopped(
+            watch.signals[0],
+            f"stopped at step {trainer.global_step} of {steps}, nothing is lost: "
+            f"the same command with resume={run_dir} goes on from there",
+        )
+    if trainer.is_global_zero:
+        style_file.write(out, _half(module.state()), _record(settings, trainer.global_step, photos.record()))
+    return out
+
+
+def _loss(features: VGG19Features, found: Calibration) -> PerceptualLoss:
+    return losses.on(features, found.loss, found.painting.strength)
+
+
+def _identity(settings: BaseSettings, photos: str) -> dict[str, Any]:
+    """What must be the same for a run to go on as if it had never stopped."""
+    kept = ("network", "loss", "vgg", "calibration", "optim", "paintings", "seed")
+    chosen = {key: value for key, value in asdict(settings).items() if key in kept}
+    cropped = ("size", "early_size", "early_share", "scale", "batch_size")
+    return {**chosen, "photos": photos, **{f"data.{key}": getattr(settings.data, key) for key in cropped}}
+
+
+def _half(state: dict[str, Tensor]) -> dict[str, Any]:
+    return {name: value.half().cpu().contiguous().numpy() for name, value in state.items()}
+
+
+def _record(settings: BaseSettings, steps: int, photos: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": "base",
+        "title": "What trainings begin with",
+        "network": asdict(settings.network),
+        "loss": asdict(settings.loss),
+        "training": {
+            **asdict(settings.optim),
+            "batch_size": settings.data.batch_size,
+            "seed": settings.seed,
+            "paintings": settings.paintings,
+        },
+        "steps": steps,
+        "data": photos,
+        "versions": versions(),
+        "licence": "MIT",
+        "created": datetime.now(timezone.utc).date().isoformat(),
+    }

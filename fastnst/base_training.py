@@ -1,0 +1,117 @@
+"""The network that trainings begin with: one body for many paintings, each with normalisations of its own.
+
+Dumoulin et al. (2017), https://arxiv.org/abs/1610.07629, section 2.2: all that tells one style from another
+can lie in the scales and shifts of instance normalisation. So convolutions that serve many paintings are near
+what the next one needs; it begins with them and the mean of the others' scales and shifts.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from fastnst.losses import PerceptualLoss, grid_power
+from fastnst.muon import Muon
+from fastnst.networks import InstanceNorm, StyleNetwork
+from fastnst.settings import OptimSettings
+from fastnst.training import schedule
+
+ORDER = 4  # the second number of the seed: see fastnst.data
+
+
+class BaseTraining(pl.LightningModule):
+    """Fits one network to several paintings, one painting a step.
+
+    Args:
+        network: what is trained.
+        losses: of each painting, on one VGG-19.
+        styles: ``loss.style_target(painting)`` of each.
+        optim: as for one painting.
+        steps: at which the cosine ends.
+        seed: of the order of the paintings.
+    """
+
+    title = "training the base"
+
+    def __init__(
+        self,
+        network: StyleNetwork,
+        losses: Sequence[PerceptualLoss],
+        styles: Sequence[Mapping[str, Tensor]],
+        *,
+        optim: OptimSettings,
+        steps: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.losses = tuple(losses)
+        self.vgg = losses[0].features  # theirs too: it goes where the module goes
+        self._ddp_params_and_buffers_to_ignore = [f"vgg.{name}" for name, _ in self.vgg.named_buffers()]
+        self.styles = [dict(style) for style in styles]
+        self.optim = optim
+        self.steps = steps
+        self.seed = seed
+        self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
+        self.calibration: dict[str, Any] = {}  # what it need not find again, by painting
+        self.usual = 0.0  # running mean of the total
+        self.names = [
+            f"{place}.{kind}"
+            for place, module in network.named_modules()
+            if isinstance(module, InstanceNorm)
+            for kind in ("weight", "bias")
+        ]
+        self.own = nn.ParameterList(
+            nn.Parameter(network.get_parameter(name).detach().clone()) for _ in styles for name in self.names
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what a resumed run must share."""
+        checkpoint.update(identity=self.identity, calibration=self.calibration, usual=self.usual)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the running mean back."""
+        self.usual = float(checkpoint["usual"])
+
+    def chosen(self, step: int) -> int:
+        """The painting of a step: each once in a new order, then again."""
+        count = len(self.styles)
+        order = np.random.default_rng((self.seed, ORDER, step // count)).permutation(count)
+        return int(order[step % count])
+
+    def norms(self, number: int) -> dict[str, Tensor]:
+        """The normalisations of a painting, by their names in the network."""
+        first = number * len(self.names)
+        return {name: self.own[first + place] for place, name in enumerate(self.names)}
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """One batch, ``(B, 3, H, W)``, for one painting."""
+        number = self.chosen(self.global_step)
+        loss = self.losses[number]
+        photos = batch.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            content = loss.content_target(photos)
+        style = {layer: gram.to(self.device) for layer, gram in self.styles[number].items()}
+        pictures = functional_call(self.network, self.norms(number), (photos,)).float()
+        terms = loss(pictures, content, style)
+        self.usual += (terms.total.item() - self.usual) / min(self.global_step + 1, 100)
+        objective: Tensor = terms.total + self.optim.grid_weight * grid_power(pictures)
+        return objective
+
+    def configure_optimizers(self) -> Any:
+        """As for one painting, on the convolutions and on every painting's normalisations."""
+        kind = {"muon": Muon, "adam": torch.optim.Adam}[self.optim.optimizer]
+        shared = [value for name, value in self.network.named_parameters() if name not in self.names]
+        optimizer = kind([*shared, *self.own.parameters()], lr=self.optim.lr)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule(self.optim, self.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def state(self) -> dict[str, Tensor]:
+        """The network with the mean of all paintings' normalisations."""
+        norms = [self.norms(number) for number in range(len(self.styles))]
+        mean = {name: torch.stack([own[name] for own in norms]).mean(dim=0) for name in self.names}
+        return {name: value.detach() for name, value in {**self.network.state_dict(), **mean}.items()}

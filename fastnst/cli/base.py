@@ -1,0 +1,43 @@
+"""``fastnst base``: the network that trainings begin with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastnst.cli import SettingsCommand, say
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+TEXT = """
+Usage: fastnst base paintings=[NAME,NAME,...] [SETTING=VALUE ...]
+
+Train the network that other trainings begin with: one body for many paintings. The one for network=fast
+ships; this is for other networks, or for paintings of another kind.
+
+  fastnst base paintings=[starry_night,the_kiss,great_wave] data=folder data.path=photos network=tiny
+  fastnst train painting.image=mine.jpg network=tiny init=bases/tiny.safetensors
+
+Settings, with --cfg job to see them all: paintings (names of presets), dir (where their pictures lie),
+network, loss, data and data.path, trainer.max_steps, resume, seed, out. Ctrl-C saves and says how to go on.
+"""
+
+
+def run(argv: list[str]) -> None:
+    """Train a base with ``key=value`` settings."""
+    from fastnst import config
+    from fastnst.application import application
+    from fastnst.run_settings import BaseSettings
+
+    def job(cfg: "DictConfig", run_dir: Path) -> None:
+        settings = config.typed(BaseSettings, cfg)
+
+        from fastnst.base_run import train_base
+        from fastnst.cli.bar import terminal_bar
+
+        with terminal_bar() as report:
+            say(str(train_base(settings, run_dir, report=report)), to_stdout=True)
+
+    application("base", job, argv)
+
+
+command = SettingsCommand("base", TEXT, run)

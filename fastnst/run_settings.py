@@ -1,0 +1,142 @@
+"""The typed settings of a run, of each kind, checked when they are made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastnst.settings import (
+    CalibrationSettings,
+    DataSettings,
+    LossSettings,
+    NetworkSettings,
+    OptimSettings,
+    PaintingSettings,
+    StrengthSettings,
+    VGGSettings,
+    require,
+)
+
+# No field has a default: a number that shapes a picture is written once, in conf/.
+
+
+@dataclass
+class TrainSettings:
+    """One training run: ``fastnst.training``."""
+
+    painting: PaintingSettings
+    network: NetworkSettings
+    loss: LossSettings
+    data: DataSettings
+    vgg: VGGSettings
+    calibration: CalibrationSettings
+    trainer: dict[str, Any]
+    optim: OptimSettings
+    strength: StrengthSettings
+    logger: str
+    sample_every: int
+    checkpoint_every: int
+    seed: int
+    init: str
+    resume: str | None
+    out: str | None
+
+    def __post_init__(self) -> None:
+        _check_run(self)
+
+
+@dataclass
+class BaseSettings:
+    """The training of a network for others to begin with: ``fastnst.base_run``."""
+
+    paintings: list[str]
+    dir: str
+    network: NetworkSettings
+    loss: LossSettings
+    data: DataSettings
+    vgg: VGGSettings
+    calibration: CalibrationSettings
+    trainer: dict[str, Any]
+    optim: OptimSettings
+    logger: str
+    sample_every: int
+    checkpoint_every: int
+    seed: int
+    resume: str | None
+    out: str | None
+
+    def __post_init__(self) -> None:
+        require(
+            len(set(self.paintings)) >= 2,
+            f"paintings must be two or more, as in [starry_night,the_kiss], not {self.paintings}",
+        )
+        _check_run(self)
+
+
+def _check_run(settings: TrainSettings | BaseSettings) -> None:
+    require(
+        settings.logger in ("csv", "tensorboard"),
+        f"logger must be csv or tensorboard, not {settings.logger!r}",
+    )
+    require(0 <= settings.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {settings.seed}")
+    for name in ("sample_every", "checkpoint_every"):
+        value = getattr(settings, name)
+        require(value >= 1, f"{name} must be at least 1 step, not {value}")
+    steps = settings.trainer.get("max_steps")
+    require(type(steps) is int and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}")
+    for name in ("val_check_interval", "accumulate_grad_batches"):
+        value = settings.trainer.get(name, 1)
+        whole = type(value) is int and value >= 1
+        time = name == "val_check_interval" and isinstance(value, str)  # Lightning reads it
+        require(whole or time, f"trainer.{name} must be a number from 1, not {value!r}")
+
+
+@dataclass
+class GatysSettings:
+    """One run of the per-picture optimiser: ``fastnst.gatys``."""
+
+    content: str | None
+    painting: PaintingSettings
+    loss: LossSettings
+    vgg: VGGSettings
+    calibration: CalibrationSettings
+    size: int
+    init: str
+    optimizer: str
+    steps: int
+    lr: float
+    betas: list[float]
+    history: int
+    device: str
+    snapshot_every: int | None
+    seed: int
+    out: str
+
+    def __post_init__(self) -> None:
+        require(
+            self.optimizer in ("adam", "lbfgs"), f"optimizer must be adam or lbfgs, not {self.optimizer!r}"
+        )
+        require(self.size >= 32, f"size must be at least 32 px, not {self.size}")
+        require(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
+        require(0 < self.lr < math.inf, f"lr must be above 0 and finite, not {self.lr}")
+        require(
+            len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
+            f"betas must be two numbers from 0 to below 1, not {self.betas}",
+        )
+        require(self.history >= 1, f"history must be at least 1, not {self.history}")
+        require(0 <= self.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {self.seed}")
+        every = self.snapshot_every
+        require(every is None or every >= 1, f"snapshot_every must be at least 1 or null, not {every}")
+
+
+@dataclass
+class CalibrateSettings:
+    """What ``fastnst calibrate`` shows."""
+
+    painting: PaintingSettings
+    loss: LossSettings
+    vgg: VGGSettings
+    calibration: CalibrationSettings
+    device: str
+    out: str | None

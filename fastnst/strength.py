@@ -1,0 +1,126 @@
+"""How much of the style: a trained network's normalisations, moved between ends.
+
+A network is trained for one strength, 1. Two further ends of its normalisations and of its last convolution
+are trained afterwards, all other weights as they are: at strength 0 the last convolution gives the photo
+itself; at ``style_file.STRONGEST`` the style weighs more than it did. What lies between is interpolated, and
+trained for, each strength with a style weight of its own. Dumoulin et al. (2017),
+https://arxiv.org/abs/1610.07629, section 2.2, found that scales and shifts of normalisations alone tell
+styles apart, and that between two styles' lie sound ones; here they tell a style from more and less of it.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from fastnst.losses import PerceptualLoss, grid_power
+from fastnst.networks import InstanceNorm, StyleNetwork, photo_taps
+from fastnst.settings import StrengthSettings
+from fastnst.style_file import STRONGER, STRONGEST, WEAKER
+
+GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, without their whole part, fill a range evenly
+
+
+class StrengthTraining(pl.LightningModule):
+    """Fits the two ends, ``weaker`` and ``stronger``.
+
+    Args:
+        network: trained, of an architecture that ``networks.sees_the_photo``.
+        loss: what it was trained for.
+        style: ``loss.style_target(painting)``.
+        settings: conf/train.yaml's ``strength``.
+        grid_weight: as in training.
+    """
+
+    title = "training strengths"
+
+    def __init__(
+        self,
+        network: StyleNetwork,
+        loss: PerceptualLoss,
+        style: Mapping[str, Tensor],
+        *,
+        settings: StrengthSettings,
+        grid_weight: float,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self._ddp_params_and_buffers_to_ignore = [f"loss.{name}" for name, _ in loss.named_buffers()]
+        for layer, gram in style.items():
+            self.register_buffer(f"style_{layer}", gram, persistent=False)
+        self.settings = settings
+        self.steps = settings.steps
+        self.usual = 0.0  # running mean of the loss
+        self.grid_weight = grid_weight
+        self.trained = {name: value.detach() for name, value in network.named_parameters()}
+        normalised = [
+            f"{place}.{kind}"
+            for place, module in network.named_modules()
+            if isinstance(module, InstanceNorm)
+            for kind in ("weight", "bias")
+        ]
+        last = f"layers.{len(network.layers) - 1}"
+        weight, bias = photo_taps(self.trained[f"{last}.weight"], gain=1)
+        self.photo = {f"{last}.weight": weight, f"{last}.bias": bias}
+        self.names = {
+            WEAKER: normalised,
+            STRONGER: [*normalised, *self.photo],
+        }
+        self.ends = nn.ParameterDict(
+            {
+                _key(end, name): nn.Parameter(self.trained[name].clone())
+                for end, names in self.names.items()
+                for name in names
+            }
+        )
+
+    def weights(self, strength: float) -> dict[str, Tensor]:
+        """What differs from the trained network at a strength, by name."""
+        if strength <= 1:
+            ends = {name: self.ends[_key(WEAKER, name)] for name in self.names[WEAKER]}
+            ends |= {name: value.to(self.device) for name, value in self.photo.items()}
+            part = 1 - strength
+        else:
+            ends = {name: self.ends[_key(STRONGER, name)] for name in self.names[STRONGER]}
+            part = (strength - 1) / (STRONGEST - 1)
+        return {name: torch.lerp(self.trained[name].to(self.device), end, part) for name, end in ends.items()}
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """One batch, ``(B, 3, H, W)``, at one strength: below 1 and above in turn."""
+        part = (batch_idx * GOLDEN + 0.5) % 1
+        strength = part if batch_idx % 2 else 1 + part * (STRONGEST - 1)
+        photos = batch.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            content = self.loss.content_target(photos)
+        style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
+        pictures = functional_call(self.network, self.weights(strength), (photos,)).float()
+        terms = self.loss(pictures, content, style)
+        total = terms.content + terms.tv + strength**self.settings.power * terms.style
+        objective: Tensor = total + self.grid_weight * grid_power(pictures)
+        self.usual += (terms.total.item() - self.usual) / min(self.global_step + 1, 100)
+        return objective
+
+    def configure_optimizers(self) -> Any:
+        """Adam, its rate lowered along half a cosine."""
+        optimizer = torch.optim.Adam(self.ends.values(), lr=self.settings.lr)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, self.settings.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def state(self) -> dict[str, Tensor]:
+        """Both ends by the names that a style file has for them."""
+        ends = {
+            end + name: self.ends[_key(end, name)].detach()
+            for end, names in self.names.items()
+            for name in names
+        }
+        return ends | {WEAKER + name: value for name, value in self.photo.items()}
+
+
+def _key(end: str, name: str) -> str:
+    """The name of an end's weight in a ParameterDict, which takes no dots."""
+    return (end + name).replace(".", "-")

@@ -1,0 +1,140 @@
+"""The network that trainings begin with: one body, normalisations for each painting."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fastnst import cli, config, style_file, training_run
+from fastnst.base_training import BaseTraining
+from fastnst.losses import PerceptualLoss
+from fastnst.networks import build
+from fastnst.run_settings import TrainSettings
+from fastnst.settings import OptimSettings
+from fastnst.vgg import VGG19Features
+
+JOHNSON = {"width": 2, "blocks": 1}
+OPTIM = OptimSettings(optimizer="adam", lr=1e-2, lr_final=1e-4, warmup=0, grid_weight=0.0)
+SMALL = [
+    *("data=samples", "data.size=32", "data.workers=0", "network=johnson"),
+    *("network.arguments={width: 2, blocks: 1}", "vgg.precision=float32", "loss=johnson"),
+    *("calibration.sizes=[48]", "trainer.precision=32-true", "trainer.accelerator=cpu"),
+]
+PAINTINGS = ["paintings=[starry_night,the_kiss]", "dir=."]
+
+
+@pytest.fixture
+def module(tiny_weights, photo):
+    torch.manual_seed(0)
+    features = VGG19Features(tiny_weights, ["relu1_1", "relu2_2"])
+    losses = [
+        PerceptualLoss(
+            features,
+            content_layers={"relu2_2": 1.0},
+            style_layers={"relu1_1": 1.0},
+            content_weight=1.0,
+            style_weight=weight,
+            tv_weight=0.0,
+        )
+        for weight in (5.0, 10.0, 20.0)
+    ]
+    styles = [loss.style_target(photo**power) for loss, power in zip(losses, (0.3, 1.0, 3.0), strict=True)]
+    return BaseTraining(build("johnson", JOHNSON), losses, styles, optim=OPTIM, steps=30, seed=0)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name in ("starry_night", "the_kiss"):
+        Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(f"{name}.jpg")
+    return tmp_path
+
+
+def test_every_painting_has_its_turn(module):
+    order = [module.chosen(step) for step in range(9)]
+    for start in (0, 3, 6):
+        assert sorted(order[start : start + 3]) == [0, 1, 2]
+    assert order == [module.chosen(step) for step in range(9)]
+    assert order != [0, 1, 2] * 3
+
+
+def test_a_step_trains_the_body_and_the_normalisations_of_its_painting(module, photo):
+    module.training_step(photo, 0).backward()
+    chosen = module.chosen(0)
+    convolution = module.network.get_parameter("layers.0.weight")
+    assert convolution.grad.abs().sum() > 0
+    for number in range(3):
+        moved = [value.grad is not None for value in module.norms(number).values()]
+        assert all(moved) if number == chosen else not any(moved)
+    trained = {
+        id(each)
+        for group in module.configure_optimizers()["optimizer"].param_groups
+        for each in group["params"]
+    }
+    assert id(convolution) in trained
+    assert not {id(module.network.get_parameter(name)) for name in module.names} & trained
+
+
+def test_what_is_written_has_the_mean_of_the_normalisations(module):
+    for number, own in enumerate(module.own):
+        own.data.fill_(number // len(module.names))
+    state = module.state()
+    assert state.keys() == module.network.state_dict().keys()
+    for name in module.names:
+        assert (state[name] == 1).all()  # of 0, 1 and 2
+    module.network.load_state_dict(state)
+
+
+def test_a_base_is_trained_and_trainings_begin_with_it(folder, monkeypatch, capsys):
+    argv = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=3", "out=johnson.safetensors", "hydra.run.dir=run"]
+    assert cli.main(argv) == 0
+    out, err = capsys.readouterr()
+    assert out == "johnson.safetensors\n"
+    assert "training the base: 3 of 3 steps" in err
+    base = style_file.read("johnson.safetensors")
+    assert base.record["training"]["paintings"] == ["starry_night", "the_kiss"]
+    assert str(folder) not in str(base.record)
+
+    monkeypatch.setattr(style_file, "BASES", folder)
+    chosen = [*SMALL, "painting=brushstrokes"]
+    first = training_run._first_network(config.typed(TrainSettings, config.load("train", chosen)))
+    for name, value in base.weights().items():
+        np.testing.assert_array_equal(first.state_dict()[name].numpy(), value)
+    other = config.load("train", [*chosen, "network.arguments.width=3"])
+    assert training_run._first_network(config.typed(TrainSettings, other)).layers[0].out_channels == 3
+
+
+def test_a_base_goes_on_exactly(folder):
+    common = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=4", "checkpoint_every=1"]
+    assert cli.main([*common, "out=whole.safetensors", "hydra.run.dir=whole"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        steps = BaseTraining.training_step
+
+        def stop(self, batch, batch_idx):
+            if self.global_step == 2:
+                raise KeyboardInterrupt
+            return steps(self, batch, batch_idx)
+
+        patch.setattr(BaseTraining, "training_step", stop)
+        assert cli.main([*common, "out=parts.safetensors", "hydra.run.dir=first"]) == 130
+    assert cli.main([*common, "out=parts.safetensors", "hydra.run.dir=second", "resume=first"]) == 0
+    whole, parts = (style_file.read(f"{name}.safetensors").weights() for name in ("whole", "parts"))
+    for name, value in whole.items():
+        np.testing.assert_array_equal(parts[name], value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("paintings=[starry_night]", "paintings must be two or more, as in [starry_night,the_kiss]"),
+        ("paintings=[starry_night,the_dog]", "there is no painting 'the_dog'"),
+        ("paintings=[starry_night,the_scream]", "there is no painting at the_scream.jpg"),
+        ("out=base.pt", "out=base.pt: the name of a base ends in .safetensors"),
+    ],
+)
+def test_a_mistake_is_a_line(folder, argument, message, capsys):
+    assert cli.main(["base", *PAINTINGS, *SMALL, argument]) == 1
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1

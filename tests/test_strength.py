@@ -1,0 +1,191 @@
+"""How much of the style: ends of a network's weights, in training, in a style file and in both engines."""
+
+import numpy as np
+import pytest
+import tiny_style
+import torch
+
+from fastnst import cli, config, images, style_file
+from fastnst.engines import open_engine
+from fastnst.errors import ConfigError, StyleFileError
+from fastnst.losses import PerceptualLoss
+from fastnst.networks import build, photo_taps, sees_the_photo
+from fastnst.run_settings import TrainSettings
+from fastnst.settings import StrengthSettings
+from fastnst.strength import StrengthTraining
+from fastnst.style_file import STRONGER, STRONGEST, WEAKER
+from fastnst.vgg import VGG19Features
+
+FAST = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full": 3}
+SETTINGS = StrengthSettings(steps=40, lr=2e-2, power=3.0)
+
+
+@pytest.fixture
+def module(tiny_weights, photo):
+    torch.manual_seed(0)
+    loss = PerceptualLoss(
+        VGG19Features(tiny_weights, ["relu1_1", "relu2_2"]),
+        content_layers={"relu2_2": 1.0},
+        style_layers={"relu1_1": 1.0},
+        content_weight=1.0,
+        style_weight=30.0,
+        tv_weight=0.0,
+    )
+    style = loss.style_target(photo.flip(-1).sqrt())
+    network = build("fast", FAST).requires_grad_(False).eval()
+    module = StrengthTraining(network, loss, style, settings=SETTINGS, grid_weight=0.0)
+    for end in module.ends.values():  # as if trained: ends that are where they began would show nothing
+        torch.nn.init.normal_(end, mean=0.5, std=0.2)
+    return module
+
+
+@pytest.fixture
+def style(module, tmp_path):
+    """A style file of a small ``fast`` network with both ends."""
+    state = {**module.network.state_dict(), **module.state()}
+    record = {"name": "strong", "network": {"name": "fast", "arguments": FAST}}
+    path = tmp_path / "strong.safetensors"
+    style_file.write(path, {name: value.detach().numpy() for name, value in state.items()}, record)
+    return style_file.read(path)
+
+
+def test_networks_whose_end_sees_the_photo_have_strengths():
+    assert sees_the_photo(build("fast", FAST).architecture)
+    assert not sees_the_photo(build("johnson", {"width": 2, "blocks": 1}).architecture)
+
+
+def test_the_taps_give_the_photo(photo):
+    weight, bias = photo_taps(torch.empty(3, 9, 3, 3), gain=1)
+    beside = torch.cat([torch.rand(1, 6, 24, 32), photo], dim=1)
+    picture = (torch.nn.functional.conv2d(beside, weight, bias, padding=1) + 1) / 2
+    torch.testing.assert_close(picture, photo)
+
+
+def test_between_the_ends_weights_lie_on_a_line(style):
+    name = "layers.0.branch.2.weight"
+    plain, weaker, stronger = (style.weights(strength)[name] for strength in (1, 0, STRONGEST))
+    assert not np.allclose(plain, weaker)
+    np.testing.assert_allclose(style.weights(0.25)[name], 0.75 * weaker + 0.25 * plain, rtol=1e-6)
+    half = 1 + (STRONGEST - 1) / 2
+    np.testing.assert_allclose(style.weights(half)[name], (plain + stronger) / 2, rtol=1e-6)
+    assert style.weights(1).keys() == style.weights(0).keys() == style.weights(STRONGEST).keys()
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_strength_is_the_photo(style, engine, precision):
+    photo = tiny_style.noise(41, 50)[None]
+    try:
+        ready = open_engine(style, engine=engine, device="cpu", precision=precision, strength=0)
+    except ConfigError:
+        pytest.skip("this CPU has no bfloat16")
+    assert np.abs(ready.stylise(photo).astype(int) - photo).max() <= (0 if precision == "float32" else 3)
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.2])
+def test_engines_agree_at_any_strength_and_with_training(style, module, strength):
+    photo = tiny_style.noise(40, 56)[None]
+    first, second = (
+        open_engine(style, engine=engine, device="cpu", precision="float32", strength=strength).stylise(photo)
+        for engine in ("openvino", "torch")
+    )
+    assert np.abs(first.astype(int) - second).max() <= 2
+    inputs = torch.from_numpy(photo).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        trained = torch.func.functional_call(module.network, module.weights(strength), (inputs,))
+    assert np.abs(trained.permute(0, 2, 3, 1).numpy() * 255 - second).max() <= 0.6
+    plain = open_engine(style, engine="torch", device="cpu", precision="float32").stylise(photo)
+    assert np.abs(plain.astype(int) - second).mean() > 1
+
+
+def test_only_the_ends_are_trained_and_they_get_better(module, photo):
+    before = {name: value.clone() for name, value in module.network.state_dict().items()}
+    for end in module.ends:
+        place = end.removeprefix(WEAKER).removeprefix(STRONGER).replace("-", ".")
+        module.ends[end].data.copy_(before[place])
+    optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.param_groups[0]["lr"] = 2e-3
+
+    def total():
+        with torch.no_grad():
+            return sum(module.training_step(photo, index).item() for index in range(6))
+
+    first = total()
+    for index in range(40):
+        optimizer.zero_grad()
+        module.training_step(photo, index).backward()
+        optimizer.step()
+    assert total() < first
+    for name, value in module.network.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_more_strength_weighs_the_style_more(module, photo):
+    seen = {}
+    module.weights = lambda strength: seen.setdefault("strength", strength) and {}
+    network = module.network(photo)
+    style = {layer: getattr(module, f"style_{layer}") for layer in module.loss.style_layers}
+    terms = module.loss(network, module.loss.content_target(photo), style)
+    for index in (0, 1):  # above 1, below 1
+        seen.clear()
+        total = module.training_step(photo, index).item()
+        assert (seen["strength"] > 1) == (index == 0)
+        expected = terms.content.item() + seen["strength"] ** SETTINGS.power * terms.style.item()
+        assert total == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_style_without_ends_has_one_strength(home):
+    style = style_file.read("tiny.safetensors")
+    assert not style.has_strength
+    with pytest.raises(ConfigError, match=r"tiny.safetensors was trained for a strength of 1 alone"):
+        style.weights(0.5)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.6])
+def test_a_strength_out_of_range_is_an_error(style, strength):
+    with pytest.raises(ConfigError, match=rf"strength must be from 0 to 1.5, not {strength}"):
+        style.weights(strength)
+
+
+def test_ends_count_as_no_parameters_and_must_fit(style, tmp_path):
+    assert style.has_strength
+    assert style.parameters == sum(p.numel() for p in build("fast", FAST).parameters())
+    weights = {name: np.zeros(shape, np.float32) for name, shape in style.shapes.items()}
+    weights[f"{WEAKER}layers.0.branch.2.weight"] = np.zeros(99, np.float32)
+    style_file.write(tmp_path / "wrong.safetensors", weights, style.record)
+    with pytest.raises(StyleFileError, match=r"'weaker/layers.0.branch.2.weight' is \(99,\) in the file"):
+        open_engine(style_file.read(tmp_path / "wrong.safetensors"), device="cpu")
+
+
+def test_the_command_takes_a_strength(style, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tiny_style.save("photo.png", tiny_style.noise(24, 32))
+    argv = ["stylise", "photo.png", "-s", "strong.safetensors", "--precision", "float32"]
+    pictures = {}
+    for strength in ("0", "1", "1.5"):
+        assert cli.main([*argv, "-o", f"{strength}.png", "--strength", strength]) == 0
+        pictures[strength] = images.load(f"{strength}.png").pixels.astype(int)
+    np.testing.assert_array_equal(pictures["0"], images.load("photo.png").pixels)
+    assert np.abs(pictures["1.5"] - pictures["1"]).mean() > 1
+    tiny_style.write(tmp_path)
+    assert (
+        cli.main(["stylise", "photo.png", "-s", "tiny.safetensors", "-o", "x.png", "--strength", "0.5"]) == 1
+    )
+    assert "was trained for a strength of 1 alone" in capsys.readouterr().err
+
+
+def test_training_ends_with_strengths(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ", ".join(f"{name}: {value}" for name, value in FAST.items())
+    argv = [
+        *("painting=brushstrokes", "painting.size=64", "data=samples", "data.size=32", "data.batch_size=2"),
+        *("data.workers=0", f"network.arguments={{{arguments}}}", "vgg.precision=float32", "loss=johnson"),
+        *("trainer.precision=32-true", "trainer.accelerator=cpu", "trainer.max_steps=2", "strength.steps=3"),
+        *("init=scratch", "out=mine.safetensors", "hydra.run.dir=run"),
+    ]
+    assert cli.main(["train", *argv]) == 0
+    assert "training strengths: 3 of 3 steps" in capsys.readouterr().err
+    style = style_file.read("mine.safetensors")
+    assert style.has_strength
+    assert not np.allclose(*(style.weights(part)["layers.0.branch.2.weight"] for part in (0, 1)), atol=1e-3)
+    assert config.typed(TrainSettings, config.load("train", argv[:-1])).strength.steps == 3
