@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fastnst import config, images, losses, paintings, style_file, vgg_weights
 from fastnst.artefacts import artefacts
 from fastnst.engines import open_engine
+from fastnst.files import sha256
 from fastnst.gatys import optimise
 from fastnst.losses import PerceptualLoss
 from fastnst.settings import recorded_loss
@@ -53,7 +54,8 @@ def main() -> None:
         style = style_file.read(path)
         own = found.setdefault(name, {})
         for part in asked.parts or parts:
-            key = f"{part} {style.record['created']} {style.record['held_out']['total']}"  # of this very file
+            of = (sha256(path)[:16], str(asked.photos), str(asked.size), asked.held_out.name)
+            key = " ".join(of)  # this very file, measured so
             if own.get(part, {}).get("of") != key:
                 own[part] = {"of": key, **parts[part](style, photos, asked)}
                 asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -241,6 +241,62 @@ def big_pictures(results: Results) -> str:
     )
 
 
+def styles(results: Results) -> str:
+    """Each shipped style's held-out loss, and what Gatys' optimiser needs for it."""
+    known = {
+        name: each["losses"] for name, each in (results.read("styles") or {}).items() if "losses" in each
+    }
+    if not known:
+        return MISSING
+    rows = []
+    for name, each in known.items():
+        reached = each["evaluations_median"]
+        shown = (
+            f"more than {reached - 1:g}"
+            if each["not_reached_in_100"] * 2 > each["photos"]
+            else f"{reached:g}"
+        )
+        least = f"{each['evaluations_least']}"
+        rows.append(
+            [name, f"{each['total']:.3f}", shown, least, f"{each['not_reached_in_100']} of {each['photos']}"]
+        )
+    heads = ["style", "held-out total", "L-BFGS evaluations to fall below it, median", "least", "not in 100"]
+    return table(heads, rows)
+
+
+def artefacts(results: Results) -> str:
+    """Scores by size."""
+    rows = [
+        [name, f"{size} px", *(f"{score:.3g}" for score in scores.values())]
+        for name, each in (results.read("styles") or {}).items()
+        for size, scores in each.get("artefacts", {}).items()
+        if size != "of"
+    ]
+    return table(["style", "size", "grid", "dead", "spots", "clipping", "border"], rows) if rows else MISSING
+
+
+def strengths(results: Results) -> str:
+    """Style and content of one photo's pictures."""
+    known = {
+        name: each["strengths"]
+        for name, each in (results.read("styles") or {}).items()
+        if "strengths" in each
+    }
+    if not known:
+        return MISSING
+    first = next(iter(known.values()))
+    heads = [
+        "style",
+        *(f"strength {strength:g}" for strength in first["strengths"]),
+        "largest difference at 0",
+    ]
+    rows = []
+    for name, each in known.items():
+        cells = [f"{s:.3f} / {c:.3f}" for s, c in zip(each["style"], each["content"], strict=True)]
+        rows.append([name, *cells, str(each["largest_difference_at_0"])])
+    return table(heads, rows)
+
+
 def number(ms: float) -> str:
     """Three digits, or all before the point."""
     return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
@@ -255,6 +311,9 @@ TABLES = {
     "folder": folder,
     "big_pictures": big_pictures,
     "gpu": gpu,
+    "styles": styles,
+    "artefacts": artefacts,
+    "strengths": strengths,
 }
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from fastnst import (
+    calibrated,
     calibration,
     checkpoints,
     config,
@@ -25,16 +25,13 @@ from fastnst import (
     vgg_weights,
 )
 from fastnst.base_training import BaseTraining
-from fastnst.calibration import Calibration
-from fastnst.errors import ConfigError
-from fastnst.interrupts import Stopped
+from fastnst.calibrated import Calibration
+from fastnst.errors import ConfigError, DataError, FastNSTError, TrainingError
 from fastnst.losses import PerceptualLoss
 from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings
 from fastnst.style_record import versions
-from fastnst.training import PhotoData
 from fastnst.vgg import VGG19Features, choose_dtype
-from fastnst.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +65,11 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     network = networks.build(settings.network.name, settings.network.arguments)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     dtype = choose_dtype(settings.vgg.precision, device)
-    before = {} if checkpoint is None else checkpoints.found(checkpoint)
+    before = {} if checkpoint is None else checkpoints.found(checkpoint, "base")
     found: dict[str, Calibration] = {}
     for name, painting in chosen.items():
         if name in before:
-            found[name] = calibration.restored(painting, settings.loss, before[name])
+            found[name] = calibrated.restored(painting, settings.loss, before[name])
             continue
         found[name] = calibration.calibrate(
             settings.calibration,
@@ -92,47 +89,39 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
         for loss, each in zip(fitted, found.values(), strict=True)
     ]
     photos = data.prepare(settings.data, seed=settings.seed, report=report)
+    if not len(photos.held_out):
+        raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
     module = BaseTraining(network, fitted, styles, optim=settings.optim, steps=steps, seed=settings.seed)
-    module.identity = _identity(settings, photos.fingerprint)
+    module.identity = checkpoints.base_identity(settings, found, photos.fingerprint)
     module.calibration = {name: each.record() for name, each in found.items()}
     if checkpoint is not None:
         checkpoints.check_same(checkpoint, module.identity, steps)
-    watch = Watch(run_dir, photos.held_out, every=settings.sample_every, report=report)
-    keep = ModelCheckpoint(
+    trainer, _ = trainers.fit(
+        module,
+        photos,
+        settings,
         run_dir,
-        filename=Path(checkpoints.NAME).stem,
-        every_n_train_steps=settings.checkpoint_every,
-        enable_version_counter=False,
+        device,
+        seed=settings.seed,
+        checkpoint=checkpoint,
+        report=report,
+        limit_val_batches=0,
+        val_check_interval=None,
     )
-    trainer = trainers.trainer(settings, run_dir, device, [watch, keep], limit_val_batches=0)
-    photo_data = PhotoData(photos, settings.data, steps=steps, seed=settings.seed)
-    with trainers.quiet():
-        try:
-            trainer.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as err:
-            raise KeyboardInterrupt from err
-        trainer.save_checkpoint(run_dir / checkpoints.NAME)
-    if watch.signals and trainer.global_step < steps:
-        raise Stopped(
-            watch.signals[0],
-            f"stopped at step {trainer.global_step} of {steps}, nothing is lost: "
-            f"the same command with resume={run_dir} goes on from there",
-        )
     if trainer.is_global_zero:
-        style_file.write(out, _half(module.state()), _record(settings, trainer.global_step, photos.record()))
+        try:
+            style_file.write(
+                out, _half(module.state()), _record(settings, trainer.global_step, photos.record())
+            )
+        except FastNSTError as err:
+            raise TrainingError(
+                f"{err}; nothing is lost: the same command with resume={run_dir} and another out= writes it"
+            ) from err
     return out
 
 
 def _loss(features: VGG19Features, found: Calibration) -> PerceptualLoss:
     return losses.on(features, found.loss, found.painting.strength)
-
-
-def _identity(settings: BaseSettings, photos: str) -> dict[str, Any]:
-    """What must be the same for a run to go on as if it had never stopped."""
-    kept = ("network", "loss", "vgg", "calibration", "optim", "paintings", "seed")
-    chosen = {key: value for key, value in asdict(settings).items() if key in kept}
-    cropped = ("size", "early_size", "early_share", "scale", "batch_size")
-    return {**chosen, "photos": photos, **{f"data.{key}": getattr(settings.data, key) for key in cropped}}
 
 
 def _half(state: dict[str, Tensor]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss, grid_power
 from fastnst.muon import Muon
 from fastnst.networks import InstanceNorm, StyleNetwork
@@ -58,24 +59,26 @@ class BaseTraining(pl.LightningModule):
         self.seed = seed
         self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
         self.calibration: dict[str, Any] = {}  # what it need not find again, by painting
-        self.usual = 0.0  # running mean of the total
+        self.guard = Guard(optim.warmup)
         self.names = [
             f"{place}.{kind}"
             for place, module in network.named_modules()
             if isinstance(module, InstanceNorm)
             for kind in ("weight", "bias")
         ]
+        for name in self.names:
+            network.get_parameter(name).requires_grad_(False)
         self.own = nn.ParameterList(
             nn.Parameter(network.get_parameter(name).detach().clone()) for _ in styles for name in self.names
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what a resumed run must share."""
-        checkpoint.update(identity=self.identity, calibration=self.calibration, usual=self.usual)
+        checkpoint.update(identity=self.identity, calibration=self.calibration, usual=self.guard.usual)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the running mean back."""
-        self.usual = float(checkpoint["usual"])
+        self.guard.usual = float(checkpoint["usual"])
 
     def chosen(self, step: int) -> int:
         """The painting of a step: each once in a new order, then again."""
@@ -98,9 +101,20 @@ class BaseTraining(pl.LightningModule):
         style = {layer: gram.to(self.device) for layer, gram in self.styles[number].items()}
         pictures = functional_call(self.network, self.norms(number), (photos,)).float()
         terms = loss(pictures, content, style)
-        self.usual += (terms.total.item() - self.usual) / min(self.global_step + 1, 100)
-        objective: Tensor = terms.total + self.optim.grid_weight * grid_power(pictures)
+        self.guard.see(terms.total.item(), self.global_step)
+        grid = self.optim.grid_weight * grid_power(pictures)
+        # Each step is for one painting; DistributedDataParallel wants all of them in each.
+        objective: Tensor = terms.total + grid + 0 * sum(own.sum() for own in self.own)
         return objective
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """See ``Guard.see_gradients``."""
+        self.guard.see_gradients([*self.network.parameters(), *self.own], self.global_step)
+
+    def picture(self, photos: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` by the mean of the normalisations."""
+        pictures: Tensor = functional_call(self.network, self.state(), (photos,))
+        return pictures
 
     def configure_optimizers(self) -> Any:
         """As for one painting, on the convolutions and on every painting's normalisations."""

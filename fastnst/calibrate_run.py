@@ -1,9 +1,10 @@
 """What ``fastnst calibrate`` does: from settings to numbers and a contact sheet."""
 
+import os
 from pathlib import Path
 
 from fastnst import calibration, devices, files, images, paintings, vgg_weights
-from fastnst.calibration import Calibration
+from fastnst.calibrated import Calibration
 from fastnst.errors import ConfigError
 from fastnst.progress import Report
 from fastnst.run_settings import CalibrateSettings
@@ -23,6 +24,9 @@ def run(settings: CalibrateSettings, *, report: Report | None = None) -> tuple[P
         raise ConfigError(
             f"out={out} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)}"
         )
+    painting = paintings.find(settings.painting)
+    if painting is not None and os.path.realpath(out) == os.path.realpath(painting):
+        raise ConfigError(f"out={out} would overwrite the painting")
     files.check_writable(out)
     device = devices.choose(settings.device)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)

@@ -17,10 +17,9 @@ leaves the other pale. Three answers, measured on the photos that come with ever
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
-from math import exp, log
-from typing import Any
+from math import exp, inf, log
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fastnst import images, losses, paintings, samples
+from fastnst.calibrated import Calibration, Trial, rounded
 from fastnst.errors import ConfigError
 from fastnst.gatys import optimise
 from fastnst.losses import gram_matrix, style_distance
@@ -41,72 +41,6 @@ logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 RICH_LAYERS = ("relu2_1", "relu3_1", "relu4_1")  # brushwork: between single pixels and whole forms
-DIGITS = 3  # of the numbers that are found; more would be chance
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Photos repainted with one weight of the style.
-
-    Args:
-        style_weight: that of the style.
-        content_share: how far contents moved, in parts of how far two photos' are apart; fine ones alone.
-        style_share: style distance that is left of the photos', each layer by its share.
-        pictures: ``(B, 3, size, size)``; None if only the numbers were kept.
-    """
-
-    style_weight: float
-    content_share: float
-    style_share: float
-    pictures: Tensor | None = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What was found, and the settings with it put in.
-
-    Args:
-        painting: with a number for its size.
-        loss: with a number for its style weight, and plain layer weights.
-        picture: the painting in that size.
-        trials: those that the style weight was found by; none where it was given.
-        reasons: a line for each thing that was found.
-    """
-
-    painting: PaintingSettings
-    loss: LossSettings
-    picture: Painting = field(repr=False)
-    trials: tuple[Trial, ...] = ()
-    reasons: tuple[str, ...] = ()
-
-    def record(self) -> dict[str, Any]:
-        """What was found and why, as plain values: for a style file, and to go on from a checkpoint."""
-        return {
-            "size": self.painting.size,
-            "style_layers": self.loss.style_layers,
-            "style_weight": self.loss.style_weight,
-            "reasons": list(self.reasons),
-            "trials": [
-                {
-                    "style_weight": _rounded(trial.style_weight),
-                    "content_share": round(trial.content_share, 4),
-                    "style_share": round(trial.style_share, 4),
-                }
-                for trial in self.trials
-            ],
-        }
-
-
-def restored(painting: PaintingSettings, loss: LossSettings, record: Mapping[str, Any]) -> Calibration:
-    """What an interrupted run had found, from ``Calibration.record()``; errors as ``paintings.load``'s."""
-    numbers = {key: record[key] for key in ("style_layers", "style_weight")}
-    return Calibration(
-        replace(painting, size=record["size"]),
-        replace(loss, **numbers, balance=False),
-        paintings.load(painting, record["size"]),
-        tuple(Trial(**trial, pictures=None) for trial in record["trials"]),
-        tuple(record["reasons"]),
-    )
 
 
 def calibrate(
@@ -135,6 +69,7 @@ def calibrate(
     Raises:
         ConfigError: the settings are impossible.
         ImageError: the painting cannot be used.
+        TrainingError: a loss is infinite or NaN.
     """
     layers = {*loss.content_layers, *loss.style_layers, *RICH_LAYERS}
     features = VGG19Features(weights, layers, pooling=loss.pooling, dtype=dtype).to(device)
@@ -151,9 +86,16 @@ def calibrate(
     photos = photos_tried(settings.photo_size).to(device)
     rgb = torch.from_numpy(picture.rgb)[None].to(device)
     distances = _distances(features, photos, rgb, loss.style_layers)
+    for name, share in loss.style_layers.items():
+        if not 0 <= share < inf:
+            raise ConfigError(f"the weight of {name} must be 0 or more, not {share}")
+        if share and not distances[name]:
+            raise ConfigError(
+                f"the painting is no different from photos in {name}: set loss.style_layers.{name}=0"
+            )
     if loss.balance:
         balanced = {
-            name: _rounded(share / distances[name]) if share else 0.0
+            name: rounded(share / distances[name]) if share else 0.0
             for name, share in loss.style_layers.items()
         }
         loss = replace(loss, style_layers=balanced, balance=False)
@@ -163,6 +105,8 @@ def calibrate(
         return Calibration(painting, loss, picture, (), tuple(reasons))
 
     start = sum(weight * distances[name] for name, weight in loss.style_layers.items())
+    if not start:
+        raise ConfigError("loss.style_weight=auto finds a weight for the style, and no style layer weighs")
     trials = _try(settings, loss, features, photos, rgb, start=start, every=every, report=report)
     found, reason = _enough(trials, settings)
     reasons.append(f"style weight {found:.3g}: {reason}")
@@ -183,9 +127,9 @@ def _sized(
     kept = (np.array(rich) / np.max(rich, axis=0)).mean(axis=1)  # of the most at any size, (sizes,)
     best = max(i for i in range(len(found)) if kept[i] >= settings.richness or kept[i] == kept.max())
     detail = ", ".join(f"{picture.size} px {share:.0%}" for picture, share in zip(found, kept, strict=True))
-    chosen = found[best]
-    reason = f"painting size {chosen.size} px: the largest with {settings.richness:.0%} of its detail"
-    return chosen, f"{reason} ({detail})"
+    size = found[best].size
+    reason = f"painting size {size} px: the largest with {settings.richness:.0%} of its detail ({detail})"
+    return paintings.load(painting, size), reason
 
 
 def photos_tried(size: int) -> Tensor:
@@ -267,15 +211,22 @@ def _try(
 
 def _enough(trials: Sequence[Trial], settings: CalibrationSettings) -> tuple[float, str]:
     """The style weight that moves contents as far as they may go, or as the painting needs; and why."""
+    first, last = trials[0], trials[-1]
+    if first.content_share > settings.content_share and first.style_share < settings.style_left:
+        logger.warning("the smallest style weight that was tried is taken, and less may be better")
+        return rounded(
+            first.style_weight
+        ), f"the least that was tried; contents move by {first.content_share:.0%}"
+    if last.content_share < settings.content_share or last.style_share > settings.style_left:
+        logger.warning("the largest style weight that was tried is taken, and more may be better")
+        return rounded(
+            last.style_weight
+        ), f"the most that was tried; contents move by {last.content_share:.0%}"
     moved = _crossing(trials, [trial.content_share for trial in trials], settings.content_share)
     known = _crossing(trials, [-trial.style_share for trial in trials], -settings.style_left)
-    if max(moved, known) >= trials[-1].style_weight:
-        logger.warning("the largest style weight that was tried is taken, and more may be better")
     if known > moved:
-        return _rounded(
-            known
-        ), f"with less, more than {settings.style_left:.0%} of its style would be missing"
-    return _rounded(moved), f"contents move by {settings.content_share:.0%} of how far two photos' are apart"
+        return rounded(known), f"with less, more than {settings.style_left:.0%} of its style would be missing"
+    return rounded(moved), f"contents move by {settings.content_share:.0%} of how far two photos' are apart"
 
 
 def _crossing(trials: Sequence[Trial], rising: Sequence[float], wanted: float) -> float:
@@ -287,7 +238,3 @@ def _crossing(trials: Sequence[Trial], rising: Sequence[float], wanted: float) -
             part = (wanted - low) / (high - low)
             return exp((1 - part) * log(less.style_weight) + part * log(more.style_weight))
     return trials[-1].style_weight
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")

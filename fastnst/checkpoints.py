@@ -1,5 +1,6 @@
 """Checkpoints to resume from: there whole or not at all, and compared with the run that goes on."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from fastnst.calibrated import Calibration
 from fastnst.errors import ConfigError, FastNSTError
 from fastnst.files import atomic, typed_path
-from fastnst.run_settings import TrainSettings
+from fastnst.run_settings import BaseSettings, TrainSettings
 
 NAME = "last.ckpt"
 
@@ -44,9 +46,20 @@ def find(resume: str) -> Path:
     return path
 
 
-def found(path: Path) -> dict[str, Any]:
-    """What the run had found out about its painting: ``Calibration.record()``."""
-    record: dict[str, Any] = torch.load(path, map_location="meta", weights_only=True)["calibration"]
+def found(path: Path, kind: str) -> dict[str, Any]:
+    """What the run had found out about its paintings: ``Calibration.record()``, by painting for a base.
+
+    Args:
+        path: of the checkpoint.
+        kind: ``style`` or ``base``.
+
+    Raises:
+        ConfigError: it is a checkpoint of the other kind.
+    """
+    state = torch.load(path, map_location="meta", weights_only=True)
+    if state["identity"].get("kind") != kind:
+        raise ConfigError(f"resume: {path} is not a checkpoint of a {kind}'s training")
+    record: dict[str, Any] = state["calibration"]
     return record
 
 
@@ -58,23 +71,42 @@ def identity(settings: TrainSettings, *, painting: str, photos: str) -> dict[str
         painting: its SHA-256.
         photos: their fingerprint.
     """
-    devices_and_more = ("devices", "num_nodes", "accumulate_grad_batches", "precision")
     return {
-        "network": asdict(settings.network),
+        "kind": "style",
         "painting": painting,
         "painting.size": settings.painting.size,
         "painting.strength": settings.painting.strength,
+        "init": settings.init,
+        **_shared(settings, photos),
+    }
+
+
+def base_identity(
+    settings: BaseSettings, paintings: Mapping[str, Calibration], photos: str
+) -> dict[str, Any]:
+    """``identity`` of a base.
+
+    Args:
+        settings: of the run.
+        paintings: what was found out about each.
+        photos: their fingerprint.
+    """
+    seen = {name: [each.picture.sha256, each.painting.strength] for name, each in paintings.items()}
+    return {"kind": "base", "paintings": seen, **_shared(settings, photos)}
+
+
+def _shared(settings: TrainSettings | BaseSettings, photos: str) -> dict[str, Any]:
+    devices_and_more = ("devices", "num_nodes", "accumulate_grad_batches", "precision")
+    crops = ("size", "early_size", "early_share", "scale", "batch_size")
+    return {
+        "network": asdict(settings.network),
         "loss": asdict(settings.loss),
         "calibration": asdict(settings.calibration),
         "vgg": asdict(settings.vgg),
         "optim": asdict(settings.optim),
         "photos": photos,
-        "data.size": settings.data.size,
-        "data.early_size": settings.data.early_size,
-        "data.early_share": settings.data.early_share,
-        "data.scale": settings.data.scale,
-        "data.batch_size": settings.data.batch_size,
         "seed": settings.seed,
+        **{f"data.{name}": getattr(settings.data, name) for name in crops},
         **{f"trainer.{name}": settings.trainer.get(name) for name in devices_and_more},
     }
 

@@ -154,11 +154,8 @@ def _architecture(style: Style) -> Architecture:
     except ConfigError as err:
         raise StyleFileError(f"{style.path}: {err}; a newer fastnst may know it") from err
     shapes = architectures.shapes(architecture)
-    shapes |= {
-        name: shapes.get(name.partition("/")[2], ())
-        for name in style.shapes
-        if name.startswith((WEAKER, STRONGER))
-    }
+    ends = [end + name for end in (WEAKER, STRONGER) for name in shapes if end + name in style.shapes]
+    shapes |= {name: shapes[name.partition("/")[2]] for name in ends}
     if wrong := sorted(
         name for name in shapes.keys() | style.shapes.keys() if shapes.get(name) != style.shapes.get(name)
     ):

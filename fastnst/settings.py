@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fastnst.errors import ConfigError
@@ -31,6 +31,7 @@ class PaintingSettings:
     size: Any  # px, or "auto"
     strength: float
     source: str | None
+    rights: str | None
 
     def __post_init__(self) -> None:
         require(
@@ -88,12 +89,13 @@ def recorded_loss(record: Mapping[str, Any]) -> LossSettings:
     Raises:
         ConfigError: the record does not say.
     """
+    known = {field.name for field in fields(LossSettings)}
+    said = {"balance": False, "coarse_weight": 0.0, "coarse_factor": 4, **record.get("loss", {})}
     try:
-        said = {"balance": False, "coarse_weight": 0.0, "coarse_factor": 4, **record["loss"]}
-        strength = said.pop("strength", 1.0)
-        return LossSettings(**{**said, "style_weight": said["style_weight"] * strength})
-    except (KeyError, TypeError) as err:
-        raise ConfigError(f"the style does not say by which loss it was trained ({err})") from err
+        weight = float(said["style_weight"]) * float(said.get("strength", 1.0))
+        return replace(LossSettings(**{key: said[key] for key in known}), style_weight=weight)
+    except (KeyError, TypeError, ValueError) as err:
+        raise ConfigError(f"the style does not say by which loss it was trained: {err}") from err
 
 
 @dataclass
@@ -219,9 +221,12 @@ class StrengthSettings:
 
     steps: int
     lr: float
+    stronger_lr: float
     power: float
+    stronger: float
 
     def __post_init__(self) -> None:
         require(self.steps >= 0, f"strength.steps must be 0 or more, not {self.steps}")
-        require(0 < self.lr < math.inf, f"strength.lr must be above 0 and finite, not {self.lr}")
-        require(0 < self.power < math.inf, f"strength.power must be above 0 and finite, not {self.power}")
+        for name in ("lr", "stronger_lr", "power", "stronger"):
+            value = getattr(self, name)
+            require(0 < value < math.inf, f"strength.{name} must be above 0 and finite, not {value}")

@@ -1,7 +1,7 @@
 """How much of the style: a trained network's normalisations, moved between ends.
 
-A network is trained for one strength, 1. Two further ends of its normalisations and of its last convolution
-are trained afterwards, all other weights as they are: at strength 0 the last convolution gives the photo
+A network is trained for one strength, 1. Afterwards two further ends of its normalisations and of its last
+convolution are made, all other weights as they are. At strength 0 the last convolution gives the photo
 itself; at ``style_file.STRONGEST`` the style weighs more than it did. What lies between is interpolated, and
 trained for, each strength with a style weight of its own. Dumoulin et al. (2017),
 https://arxiv.org/abs/1610.07629, section 2.2, found that scales and shifts of normalisations alone tell
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss, grid_power
 from fastnst.networks import InstanceNorm, StyleNetwork, photo_taps
 from fastnst.settings import StrengthSettings
@@ -55,7 +56,9 @@ class StrengthTraining(pl.LightningModule):
             self.register_buffer(f"style_{layer}", gram, persistent=False)
         self.settings = settings
         self.steps = settings.steps
-        self.usual = 0.0  # running mean of the loss
+        self.guard = Guard(
+            settings.steps, "Try half of strength.lr and of strength.stronger_lr, or strength.steps=0"
+        )
         self.grid_weight = grid_weight
         self.trained = {name: value.detach() for name, value in network.named_parameters()}
         normalised = [
@@ -90,6 +93,12 @@ class StrengthTraining(pl.LightningModule):
             part = (strength - 1) / (STRONGEST - 1)
         return {name: torch.lerp(self.trained[name].to(self.device), end, part) for name, end in ends.items()}
 
+    def style_factor(self, strength: float) -> float:
+        """What the style weighs at a strength, times what it weighs at 1."""
+        if strength <= 1:
+            return float(strength**self.settings.power)
+        return float(self.settings.stronger ** ((strength - 1) / (STRONGEST - 1)))
+
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """One batch, ``(B, 3, H, W)``, at one strength: below 1 and above in turn."""
         part = (batch_idx * GOLDEN + 0.5) % 1
@@ -100,14 +109,30 @@ class StrengthTraining(pl.LightningModule):
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
         pictures = functional_call(self.network, self.weights(strength), (photos,)).float()
         terms = self.loss(pictures, content, style)
-        total = terms.content + terms.tv + strength**self.settings.power * terms.style
-        objective: Tensor = total + self.grid_weight * grid_power(pictures)
-        self.usual += (terms.total.item() - self.usual) / min(self.global_step + 1, 100)
+        total = terms.content + terms.tv + self.style_factor(strength) * terms.style
+        grid = self.grid_weight * grid_power(pictures)
+        self.guard.see(terms.total.item(), self.global_step)
+        # Each step is for one end; DistributedDataParallel wants all of them in each.
+        objective: Tensor = total + grid + 0 * sum(end.sum() for end in self.ends.values())
         return objective
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """See ``Guard.see_gradients``."""
+        self.guard.see_gradients(self.ends.values(), self.global_step)
+
+    def picture(self, photos: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` at the greatest strength."""
+        pictures: Tensor = functional_call(self.network, self.weights(STRONGEST), (photos,))
+        return pictures
+
     def configure_optimizers(self) -> Any:
-        """Adam, its rate lowered along half a cosine."""
-        optimizer = torch.optim.Adam(self.ends.values(), lr=self.settings.lr)
+        """Adam, with a rate for each end, lowered along half a cosine."""
+        rates = {WEAKER: self.settings.lr, STRONGER: self.settings.stronger_lr}
+        groups = [
+            {"params": [self.ends[_key(end, name)] for name in self.names[end]], "lr": lr}
+            for end, lr in rates.items()
+        ]
+        optimizer = torch.optim.Adam(groups)
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, self.settings.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

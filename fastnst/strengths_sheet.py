@@ -3,7 +3,8 @@
 from math import log
 from typing import TYPE_CHECKING
 
-from fastnst.calibration import Calibration, photos_tried
+from fastnst.calibrated import Calibration
+from fastnst.calibration import photos_tried
 from fastnst.report import sheet
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # most commands read headers alone
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2  # 1: fast networks ended in a tanh
 STYLES = Path(__file__).parent / "styles"
 BASES = STYLES / "bases"  # to begin training with
 SUFFIX = ".safetensors"
@@ -83,8 +83,8 @@ class Style:
 
     @property
     def has_strength(self) -> bool:
-        """Whether the file has weights for other strengths than 1."""
-        return any(map(_is_end, self.shapes))
+        """Whether the file has weights for strengths below 1 and above."""
+        return all(any(name.startswith(end) for name in self.shapes) for end in (WEAKER, STRONGER))
 
     def weights(self, strength: float = 1.0) -> "dict[str, NDArray[np.float32]]":
         """Every weight as float32, by its name in the network.
@@ -235,9 +235,8 @@ def find(style: str | Path) -> Path:
 
     close = difflib.get_close_matches(name, known, n=1)
     guess = f"; did you mean {close[0]}?" if close else ""
-    raise StyleFileError(
-        f"there is no style {str(style)!r}{guess} ({names}; the path of a {SUFFIX} file works too)"
-    )
+    hint = f"{guess} ({names}; the path of a {SUFFIX} file works too)"
+    raise StyleFileError(f"there is no style {str(style)!r}{hint}")
 
 
 def _shapes(tensors: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
@@ -272,6 +271,8 @@ def _checked(record: Any, whose: str) -> Record:
             f"{whose} has format {record['format']} and this fastnst reads {FORMAT}: "
             "pip install --upgrade fastnst"
         )
+    if record["format"] == 1 and "'fast'" in str(record.get("network")):
+        raise StyleFileError(f"{whose} is of an earlier fastnst, with another fast network: train it again")
     for key in ("name", "network"):
         if record.get(key) is None:
             raise StyleFileError(f"{whose} is damaged: no {key!r} in it")

@@ -56,7 +56,12 @@ def style_record(
         "artist": painting.artist,
         "year": painting.year,
         "network": asdict(settings.network),
-        "painting": {"sha256": painting.sha256, "size": settings.painting.size},
+        "painting": {
+            "sha256": painting.sha256,
+            "size": settings.painting.size,
+            "source": settings.painting.source,
+            "rights": settings.painting.rights,
+        },
         "loss": {**asdict(settings.loss), "strength": settings.painting.strength},
         "calibration": {key: calibration[key] for key in ("reasons", "trials")},
         "training": {

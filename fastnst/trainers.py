@@ -9,13 +9,21 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
 from fastnst import checkpoints
-from fastnst.errors import ConfigError
+from fastnst.base_training import BaseTraining
+from fastnst.data import Photos
+from fastnst.errors import ConfigError, TrainingError
+from fastnst.interrupts import Stopped
+from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings, TrainSettings
+from fastnst.strength import StrengthTraining
+from fastnst.training import PhotoData, StyleTraining
 from fastnst.vgg import has_bfloat16
+from fastnst.watch import Watch
 
 
 def device(accelerator: str) -> torch.device:
@@ -65,6 +73,67 @@ def trainer(
             )
     except (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException) as err:
         raise ConfigError(f"trainer: {str(err).splitlines()[0]}") from err
+
+
+def fit(
+    module: StyleTraining | BaseTraining | StrengthTraining,
+    photos: Photos,
+    settings: TrainSettings | BaseSettings,
+    run_dir: Path,
+    accelerator: str,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    aside: bool = False,
+    report: Report | None = None,
+    **changes: Any,
+) -> tuple[pl.Trainer, PhotoData]:
+    """Train a module to its last step.
+
+    Args:
+        module: what is trained.
+        photos: from ``data.prepare``.
+        settings: of the run.
+        run_dir: takes losses, checkpoints and contact sheets.
+        accelerator: Lightning's name of where.
+        seed: of order, crops and flips.
+        checkpoint: to go on from.
+        aside: keep nothing in ``run_dir``: short, and begun anew if it is stopped.
+        report: is told of each step.
+        changes: to ``settings.trainer``.
+
+    Raises:
+        ConfigError: Lightning does not take the settings.
+        TrainingError: the loss was no number or exploded, or there was nothing to do.
+        Stopped: Ctrl-C or SIGTERM; the state is saved.
+    """
+    watch = Watch(run_dir, photos.held_out, every=None if aside else settings.sample_every, report=report)
+    keep = ModelCheckpoint(
+        run_dir,
+        filename=Path(checkpoints.NAME).stem,
+        every_n_train_steps=settings.checkpoint_every,
+        enable_version_counter=False,
+    )
+    fitting = trainer(
+        settings, run_dir, accelerator, [watch] if aside else [watch, keep], log=not aside, **changes
+    )
+    photo_data = PhotoData(photos, settings.data, steps=module.steps, seed=seed)
+    with quiet():
+        try:
+            fitting.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as err:  # what Lightning makes of a KeyboardInterrupt
+            raise KeyboardInterrupt from err
+        if not aside:
+            fitting.save_checkpoint(run_dir / checkpoints.NAME)
+    if watch.signals and fitting.global_step < module.steps:
+        raise Stopped(
+            watch.signals[0],
+            f"stopped {module.title} at step {fitting.global_step} of {module.steps}, nothing is lost: "
+            f"the same command with resume={run_dir} goes on from there",
+        )
+    if fitting.global_step == 0:
+        raise TrainingError("no step was done: limits such as trainer.limit_train_batches allow none")
+    return fitting, photo_data
 
 
 @contextmanager

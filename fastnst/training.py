@@ -11,16 +11,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fastnst.data import Photos, PositionSampler
-from fastnst.errors import TrainingError
+from fastnst.guard import Guard
 from fastnst.losses import LossTerms, PerceptualLoss, grid_power
 from fastnst.muon import Muon
 from fastnst.networks import StyleNetwork
 from fastnst.settings import DataSettings, OptimSettings
-
-ADVICE = (
-    "Try a lower optim.lr (half of it), a longer optim.warmup, trainer.precision=32-true and "
-    "vgg.precision=float32, or a lower loss.style_weight"
-)
 
 
 class StyleTraining(pl.LightningModule):
@@ -56,17 +51,17 @@ class StyleTraining(pl.LightningModule):
         self.steps = steps
         self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
         self.calibration: dict[str, Any] = {}  # what it need not find again
-        self.usual = 0.0  # running mean of the total, by which an explosion is told
+        self.guard = Guard(optim.warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what a resumed run must share, and the running mean, by which it judges."""
         checkpoint["identity"] = self.identity
         checkpoint["calibration"] = self.calibration
-        checkpoint["usual"] = self.usual
+        checkpoint["usual"] = self.guard.usual
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the running mean back."""
-        self.usual = float(checkpoint["usual"])
+        self.guard.usual = float(checkpoint["usual"])
 
     def measure(self, photos: Tensor) -> tuple[LossTerms, Tensor]:
         """Loss and ``grid_power``, ``()``, of the network's pictures of ``photos``, ``(B, 3, H, W)``."""
@@ -84,29 +79,19 @@ class StyleTraining(pl.LightningModule):
             TrainingError: the loss is not a number, or has exploded.
         """
         terms, grid = self.measure(batch)
-        self._guard(terms.total.item())
+        self.guard.see(terms.total.item(), self.global_step)
         named = {**terms.named(), "grid": grid}
         self.log_dict({f"train/{name}": value.detach() for name, value in named.items()})
         return terms.total + self.optim.grid_weight * grid
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Let no gradient reach the weights that would spoil them.
+        """See ``Guard.see_gradients``."""
+        self.guard.see_gradients(self.network.parameters(), self.global_step)
 
-        Raises:
-            TrainingError: a gradient is not a number, though the loss is one.
-        """
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        if not torch.stack([gradient.sum() for gradient in gradients]).isfinite().all():
-            raise TrainingError(f"a gradient became infinite at step {self.global_step}. {ADVICE}")
-
-    def _guard(self, total: float) -> None:
-        if not math.isfinite(total):
-            raise TrainingError(f"the loss became {total} at step {self.global_step}. {ADVICE}")
-        if self.global_step > self.optim.warmup and total > 20 * self.usual > 0:
-            raise TrainingError(
-                f"the loss exploded at step {self.global_step}: {total:.4g}, after {self.usual:.4g}. {ADVICE}"
-            )
-        self.usual += (total - self.usual) / min(self.global_step + 1, 100)
+    def picture(self, photos: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` as the network paints it now."""
+        pictures: Tensor = self.network(photos)
+        return pictures
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Held-out losses of one batch, ``(B, 3, H, W)``."""

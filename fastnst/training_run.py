@@ -1,15 +1,17 @@
 """A training run, from settings to a style file: what it shows, saves and survives."""
 
+import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from fastnst import (
+    calibrated,
     calibration,
     checkpoints,
     data,
@@ -24,10 +26,9 @@ from fastnst import (
 )
 from fastnst.artefacts import artefacts
 from fastnst.artefacts import warnings as artefact_warnings
-from fastnst.calibration import Calibration
+from fastnst.calibrated import Calibration
 from fastnst.data import HeldOutDataset
 from fastnst.errors import ConfigError, DataError, FastNSTError, TrainingError
-from fastnst.interrupts import Stopped
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, sees_the_photo
 from fastnst.paintings import Painting
@@ -36,10 +37,9 @@ from fastnst.run_settings import TrainSettings
 from fastnst.strength import StrengthTraining
 from fastnst.strengths_sheet import strengths_sheet
 from fastnst.style_record import style_record
-from fastnst.training import PhotoData, StyleTraining
+from fastnst.training import StyleTraining
 from fastnst.vgg import choose_dtype
 from fastnst.vgg_weights import VGGWeights
-from fastnst.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -98,36 +98,16 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     module.identity, module.calibration = identity, found.record()
     if checkpoint is not None:
         checkpoints.check_same(checkpoint, identity, steps)
-    photo_data = PhotoData(photos, settings.data, steps=steps, seed=settings.seed)
-    watch = Watch(run_dir, photos.held_out, every=settings.sample_every, report=report)
-    keep = ModelCheckpoint(
-        run_dir,
-        filename=Path(checkpoints.NAME).stem,
-        every_n_train_steps=settings.checkpoint_every,
-        enable_version_counter=False,
+    logger.info("losses, checkpoints and contact sheets go to %s", run_dir)
+    trainer, photo_data = trainers.fit(
+        module, photos, settings, run_dir, device, seed=settings.seed, checkpoint=checkpoint, report=report
     )
-    trainer = trainers.trainer(settings, run_dir, device, [watch, keep])
-    if trainer.is_global_zero:
-        logger.info("losses, checkpoints and contact sheets go to %s", run_dir)
     with trainers.quiet():
-        try:
-            trainer.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as err:  # what Lightning makes of a KeyboardInterrupt
-            raise KeyboardInterrupt from err
-        trainer.save_checkpoint(run_dir / checkpoints.NAME)
-        if watch.signals and trainer.global_step < steps:
-            raise Stopped(
-                watch.signals[0],
-                f"stopped at step {trainer.global_step} of {steps}, nothing is lost: "
-                f"the same command with resume={run_dir} goes on from there",
-            )
-        if trainer.global_step == 0:
-            raise TrainingError("no step was done: limits such as trainer.limit_train_batches allow none")
         held_out: Mapping[str, float] = next(iter(trainer.validate(module, photo_data, verbose=False)), {})
     network.float().cpu().eval().requires_grad_(False)
     scores = _artefacts(network, photos.held_out, painting)
-    # Half precision halves the file; it moves pictures by less than a level.
     ends = _strengths(settings, network, loss, style, photos, run_dir, device, report)
+    # Half precision halves the file; it moves pictures by less than a level.
     state = {
         name: tensor.half().cpu().contiguous().numpy()
         for name, tensor in {**network.state_dict(), **ends}.items()
@@ -164,8 +144,12 @@ def _calibrated(
     report: Report | None,
 ) -> Calibration:
     """Numbers for what is ``auto``: those of the run that goes on, or found now, said and shown."""
+    kept = run_dir / "calibration.json"
     if checkpoint is not None:
-        return calibration.restored(settings.painting, settings.loss, checkpoints.found(checkpoint))
+        return calibrated.restored(settings.painting, settings.loss, checkpoints.found(checkpoint, "style"))
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # Lightning starts it again for each further device
+        record = json.loads(kept.read_text(encoding="utf-8"))
+        return calibrated.restored(settings.painting, settings.loss, record)
     found = calibration.calibrate(
         settings.calibration,
         settings.painting,
@@ -177,6 +161,8 @@ def _calibrated(
     )
     for reason in found.reasons:
         logger.info("%s", reason)
+    with files.atomic(kept) as partial:
+        partial.write_text(json.dumps(found.record(), indent=1) + "\n", encoding="utf-8")
     if found.trials:
         with files.atomic(run_dir / "strengths.png") as partial:
             strengths_sheet(found).save(partial)
@@ -233,18 +219,17 @@ def _strengths(
     module = StrengthTraining(
         network, loss, style, settings=settings.strength, grid_weight=settings.optim.grid_weight
     )
-    watch = Watch(run_dir, photos.held_out, every=None, report=report)
-    alone = {"max_steps": steps, "limit_val_batches": 0, "val_check_interval": None}
-    trainer = trainers.trainer(settings, run_dir, device, [watch], log=False, **alone)
-    with trainers.quiet():
-        try:
-            trainer.fit(module, PhotoData(photos, settings.data, steps=steps, seed=settings.seed + 1))
-        except SystemExit as err:
-            raise KeyboardInterrupt from err
-    if watch.signals and trainer.global_step < steps:
-        raise Stopped(
-            watch.signals[0],
-            f"stopped while strengths were trained, the style itself is not lost: "
-            f"the same command with resume={run_dir} goes on from there",
-        )
+    trainers.fit(
+        module,
+        photos,
+        settings,
+        run_dir,
+        device,
+        seed=settings.seed + 1,
+        aside=True,
+        report=report,
+        max_steps=steps,
+        limit_val_batches=0,
+        val_check_interval=None,
+    )
     return module.cpu().state()

@@ -7,11 +7,12 @@ from typing import Any, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from fastnst import files
 from fastnst.data import HeldOutDataset
+from fastnst.guard import Guard
 from fastnst.interrupts import postponed
-from fastnst.networks import StyleNetwork
 from fastnst.progress import Progress, Report
 from fastnst.report import sheet
 
@@ -25,9 +26,11 @@ class Watched(Protocol):
 
     title: str  # of what it does: "training"
     steps: int  # at which it ends
-    usual: float  # running mean of its loss
-    network: StyleNetwork
+    guard: Guard  # of its loss
     device: torch.device
+
+    def picture(self, photos: Tensor) -> Tensor:
+        """What it makes of photos, ``(B, 3, H, W)``, as it is now."""
 
 
 class Watch(pl.Callback):
@@ -77,7 +80,7 @@ class Watch(pl.Callback):
         step = trainer.global_step
         watched = cast(Watched, module)
         if self.report is not None and trainer.is_global_zero:
-            self.report(Progress(watched.title, step, watched.steps, note=f"loss {watched.usual:.3f}"))
+            self.report(Progress(watched.title, step, watched.steps, note=f"loss {watched.guard.usual:.3f}"))
         if self.every is not None and step % self.every == 0 and trainer.is_global_zero:
             self.paint(watched, step)
         if trainer.strategy.reduce_boolean_decision(bool(self.signals), all=False):
@@ -87,7 +90,7 @@ class Watch(pl.Callback):
         """Write the contact sheet of one step: photos above, pictures below."""
         photos = torch.stack(self.photos).to(module.device)
         with torch.no_grad():
-            pictures = torch.cat([module.network(photo[None]) for photo in photos]).float().cpu()
+            pictures = torch.cat([module.picture(photo[None]) for photo in photos]).float().cpu()
         rows = [[photo.numpy() for photo in self.photos], [picture.numpy() for picture in pictures]]
         with files.atomic(self.folder / f"{step:06}.png") as partial:
             sheet(rows).save(partial)

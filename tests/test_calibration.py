@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from fastnst import calibration, cli, config, images, vgg_weights
-from fastnst.calibration import Trial, calibrate, restored
+from fastnst.calibrated import Trial, restored
+from fastnst.calibration import calibrate
 from fastnst.errors import ConfigError
 from fastnst.run_settings import CalibrateSettings
 from fastnst.strengths_sheet import strengths_sheet

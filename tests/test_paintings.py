@@ -22,6 +22,7 @@ OWN = PaintingSettings(
     size=64,
     strength=1.0,
     source=None,
+    rights=None,
 )
 
 
@@ -50,6 +51,7 @@ def test_a_preset_is_complete(path):
         assert settings.title
         assert settings.artist
         assert settings.source
+        assert settings.rights
 
 
 def test_there_are_twelve_presets_one_painting_of_ours_and_own():

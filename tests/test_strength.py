@@ -5,19 +5,18 @@ import pytest
 import tiny_style
 import torch
 
-from fastnst import cli, config, images, style_file
+from fastnst import cli, images, style_file, vgg_weights
 from fastnst.engines import open_engine
-from fastnst.errors import ConfigError, StyleFileError
+from fastnst.errors import ConfigError, StyleFileError, TrainingError
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import build, photo_taps, sees_the_photo
-from fastnst.run_settings import TrainSettings
 from fastnst.settings import StrengthSettings
 from fastnst.strength import StrengthTraining
 from fastnst.style_file import STRONGER, STRONGEST, WEAKER
 from fastnst.vgg import VGG19Features
 
 FAST = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full": 3}
-SETTINGS = StrengthSettings(steps=40, lr=2e-2, power=3.0)
+SETTINGS = StrengthSettings(steps=40, lr=2e-2, stronger_lr=2e-3, power=3.0, stronger=8.0)
 
 
 @pytest.fixture
@@ -104,7 +103,8 @@ def test_only_the_ends_are_trained_and_they_get_better(module, photo):
         place = end.removeprefix(WEAKER).removeprefix(STRONGER).replace("-", ".")
         module.ends[end].data.copy_(before[place])
     optimizer = module.configure_optimizers()["optimizer"]
-    optimizer.param_groups[0]["lr"] = 2e-3
+    for group in optimizer.param_groups:
+        group["lr"] = 2e-3
 
     def total():
         with torch.no_grad():
@@ -120,7 +120,12 @@ def test_only_the_ends_are_trained_and_they_get_better(module, photo):
         assert torch.equal(value, before[name])
 
 
-def test_more_strength_weighs_the_style_more(module, photo):
+def test_the_style_weighs_more_with_strength(module):
+    assert [module.style_factor(strength) for strength in (0, 0.5, 1, STRONGEST)] == [0, 0.125, 1, 8]
+    assert 1 < module.style_factor(1.1) < module.style_factor(1.3) < 8
+
+
+def test_a_step_weighs_content_and_style_by_its_strength(module, photo):
     seen = {}
     module.weights = lambda strength: seen.setdefault("strength", strength) and {}
     network = module.network(photo)
@@ -130,7 +135,7 @@ def test_more_strength_weighs_the_style_more(module, photo):
         seen.clear()
         total = module.training_step(photo, index).item()
         assert (seen["strength"] > 1) == (index == 0)
-        expected = terms.content.item() + seen["strength"] ** SETTINGS.power * terms.style.item()
+        expected = terms.content.item() + module.style_factor(seen["strength"]) * terms.style.item()
         assert total == pytest.approx(expected, rel=1e-5)
 
 
@@ -174,18 +179,57 @@ def test_the_command_takes_a_strength(style, tmp_path, monkeypatch, capsys):
     assert "was trained for a strength of 1 alone" in capsys.readouterr().err
 
 
-def test_training_ends_with_strengths(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def training(*more):
     arguments = ", ".join(f"{name}: {value}" for name, value in FAST.items())
-    argv = [
-        *("painting=brushstrokes", "painting.size=64", "data=samples", "data.size=32", "data.batch_size=2"),
+    return [
+        *("train", "painting=brushstrokes", "painting.size=64", "data=samples", "data.size=32"),
         *("data.workers=0", f"network.arguments={{{arguments}}}", "vgg.precision=float32", "loss=johnson"),
         *("trainer.precision=32-true", "trainer.accelerator=cpu", "trainer.max_steps=2", "strength.steps=3"),
-        *("init=scratch", "out=mine.safetensors", "hydra.run.dir=run"),
+        *("init=scratch", "out=mine.safetensors", *more),
     ]
-    assert cli.main(["train", *argv]) == 0
+
+
+def test_training_ends_with_strengths(tmp_path, monkeypatch, capsys, tiny_weights):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)
+    assert cli.main(training("hydra.run.dir=run")) == 0
     assert "training strengths: 3 of 3 steps" in capsys.readouterr().err
     style = style_file.read("mine.safetensors")
     assert style.has_strength
-    assert not np.allclose(*(style.weights(part)["layers.0.branch.2.weight"] for part in (0, 1)), atol=1e-3)
-    assert config.typed(TrainSettings, config.load("train", argv[:-1])).strength.steps == 3
+    plain, weaker, stronger = (style.weights(part)["layers.0.branch.2.weight"] for part in (1, 0, STRONGEST))
+    assert not np.allclose(plain, weaker, atol=1e-3)
+    assert not np.array_equal(plain, stronger)
+
+
+def test_a_stop_among_the_strengths_loses_nothing(tmp_path, monkeypatch, capsys, tiny_weights):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)
+    assert cli.main(training("out=whole.safetensors", "hydra.run.dir=whole")) == 0
+
+    def stop(self, batch, batch_idx):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StrengthTraining, "training_step", stop)
+        assert cli.main(training("hydra.run.dir=first")) == 130
+    assert not list(tmp_path.glob("mine*"))
+    assert cli.main(training("hydra.run.dir=second", "resume=first")) == 0
+    whole, mine = (style_file.read(f"{name}.safetensors") for name in ("whole", "mine"))
+    for strength in (0.5, 1, 1.5):
+        for name, value in whole.weights(strength).items():
+            np.testing.assert_array_equal(mine.weights(strength)[name], value)
+
+
+def test_strengths_that_explode_stop_with_advice(module, photo):
+    for end in module.ends.values():
+        end.data.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"became nan at step 0\. Try half of strength\.lr"):
+        module.training_step(photo, 0)
+
+
+def test_ends_of_weights_that_the_network_lacks_are_refused(style, tmp_path):
+    weights = {name: np.zeros(shape, np.float32) for name, shape in style.shapes.items()}
+    weights[f"{WEAKER}layers.99.weight"] = np.zeros(1, np.float32)
+    style_file.write(tmp_path / "odd.safetensors", weights, style.record)
+    with pytest.raises(StyleFileError, match=r"'weaker/layers.99.weight' is \(1,\) in the file and missing"):
+        open_engine(style_file.read(tmp_path / "odd.safetensors"), device="cpu")

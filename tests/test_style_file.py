@@ -30,7 +30,7 @@ def test_what_is_written_is_read(tmp_path, dtype):
     path = tmp_path / "new" / "mine.safetensors"
     style_file.write(path, weights, {**tiny_style.RECORD, "title": "Sternennacht ★", "new_key": [1, 2]})
     style = style_file.read(path)
-    assert style.record == {**tiny_style.RECORD, "title": "Sternennacht ★", "new_key": [1, 2], "format": 1}
+    assert style.record == {**tiny_style.RECORD, "title": "Sternennacht ★", "new_key": [1, 2], "format": 2}
     assert style.shapes == {"a.weight": (2, 3), "b": (4,)}
     assert (style.parameters, style.size) == (10, path.stat().st_size)
     for name, values in style.weights().items():
@@ -68,7 +68,11 @@ def test_what_nobody_knows_may_be_left_open(tmp_path):
         (header({"fastnst": "{"}), "its header cannot be understood"),
         (header({"fastnst": "[]"}), "no format number"),
         (header({"fastnst": "{}"}), "no format number"),
-        (header(record(format=2)), "has format 2 and this fastnst reads 1: pip install --upgrade fastnst"),
+        (header(record(format=3)), "has format 3 and this fastnst reads 2: pip install --upgrade fastnst"),
+        (
+            header(record(network={"name": "fast", "arguments": {}})),
+            "with another fast network: train it again",
+        ),
         (header(record(name=None)), "no 'name' in it"),
         (header(record(network=None)), "no 'network' in it"),
         (header(record(network={"name": "johnson"})), "no 'arguments' in it"),

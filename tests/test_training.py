@@ -98,7 +98,7 @@ def test_an_infinite_gradient_never_reaches_the_weights(module, photo):
 
 def test_an_explosion_stops_with_advice(module, monkeypatch):
     monkeypatch.setattr(StyleTraining, "global_step", 50)
-    module.usual = 1.0
-    module._guard(5.0)
+    module.guard.usual = 1.0
+    module.guard.see(5.0, module.global_step)
     with pytest.raises(TrainingError, match=r"the loss exploded at step 50: 100, after 1\.078\. Try a lower"):
-        module._guard(100.0)
+        module.guard.see(100.0, module.global_step)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from fastnst import checkpoints, cli, config, style_file, training_run
+from fastnst import checkpoints, cli, config, style_file, training_run, vgg_weights
 from fastnst.errors import ConfigError, DataError, FastNSTError, ImageError, TrainingError
+from fastnst.interrupts import Stopped
 from fastnst.networks import build
 from fastnst.run_settings import TrainSettings
-from fastnst.training_run import Stopped, train
+from fastnst.training_run import train
 
 TINY = [
     *("painting=brushstrokes", "painting.size=64", "data=samples", "data.size=32", "data.batch_size=2"),
@@ -102,7 +103,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
 
     before = signal.getsignal(number)
     chosen = settings("trainer.max_steps=6", f"out={tmp_path}/a.safetensors")
-    with pytest.raises(Stopped, match=r"stopped at step 3 of 6.*resume=.*run goes on") as caught:
+    with pytest.raises(Stopped, match=r"stopped training at step 3 of 6.*resume=.*run goes on") as caught:
         train(chosen, tmp_path / "run", report=stop_at_3)
     assert caught.value.status == 128 + number
     assert not (tmp_path / "a.safetensors").exists()
@@ -221,3 +222,35 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
         plugin.save_checkpoint({"step": 2}, tmp_path / "last.ckpt")
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
     assert torch.load(tmp_path / "last.ckpt", weights_only=True) == {"step": 1}
+
+
+def test_a_run_that_calibrates_goes_on_with_what_it_found(tmp_path, monkeypatch, tiny_weights):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)
+    automatic = [
+        *("loss=fastnst", "painting.size=auto", "calibration.sizes=[40,64,90]", "loss.coarse_factor=2"),
+        *("calibration.photo_size=32", "calibration.evaluations=2", "calibration.style_weights=[1,30]"),
+    ]
+    common = [*automatic, "trainer.max_steps=4", "checkpoint_every=1"]
+    train(settings(*common, "out=whole.safetensors"), tmp_path / "whole")
+    steps = training_run.StyleTraining.training_step
+
+    def stop(self, batch, batch_idx):
+        if self.global_step == 2:
+            raise KeyboardInterrupt
+        return steps(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_run.StyleTraining, "training_step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings(*common, "out=parts.safetensors"), tmp_path / "first")
+    monkeypatch.setattr("fastnst.calibration.calibrate", None)  # it need not look again
+    train(settings(*common, "out=parts.safetensors", "resume=first"), tmp_path / "second")
+    whole, parts = (style_file.read(f"{name}.safetensors") for name in ("whole", "parts"))
+    for name, value in whole.weights().items():
+        assert (parts.weights()[name] == value).all()
+    for key in ("loss", "calibration", "painting"):
+        assert parts.record[key] == whole.record[key]
+    assert whole.record["painting"]["size"] in (40, 64, 90)
+    with pytest.raises(ConfigError, match=r"made with calibration="):
+        train(settings(*common, "calibration.richness=0.3", "resume=first"), tmp_path / "third")
