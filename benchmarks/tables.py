@@ -297,6 +297,47 @@ def strengths(results: Results) -> str:
     return table(heads, rows)
 
 
+def warm_start(results: Results) -> str:
+    """Held-out totals from the base, from scratch, and after much longer."""
+    rows = []
+    for name, runs in (results.read("warm_start") or {}).items():
+        longest = max(runs.values(), key=lambda run: run["steps"])
+        for key, run in runs.items():
+            ratio = run["held_out_total"] / longest["held_out_total"]
+            total, seconds = f"{run['held_out_total']:.3f}", f"{run['seconds']:,}"
+            rows.append([name, key, f"{run['steps']:,}", seconds, total, f"{ratio:.3f}"])
+    heads = [
+        "painting",
+        "begun with, times the usual steps",
+        "steps",
+        "seconds",
+        "held-out total",
+        "times the longest's",
+    ]
+    return table(heads, rows) if rows else MISSING
+
+
+def automatic(results: Results) -> str:
+    """Raw distances by fixed weights and by automatic ones."""
+    rows = []
+    for name, ways in (results.read("automatic") or {}).items():
+        for way, found in ways.items():
+            layers = [f"{value:.3g}" for key, value in found.items() if key.startswith("raw/style/")]
+            rows.append([name, way, str(found["size_px"]), f"{found['raw/content/relu3_3']:.3f}", *layers])
+    heads = [
+        "painting",
+        "weights",
+        "painting's size",
+        "content relu3_3",
+        "relu1_1",
+        "relu2_1",
+        "relu3_1",
+        "relu4_1",
+        "relu5_1",
+    ]
+    return table(heads, rows) if rows else MISSING
+
+
 def number(ms: float) -> str:
     """Three digits, or all before the point."""
     return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
@@ -314,6 +355,8 @@ TABLES = {
     "styles": styles,
     "artefacts": artefacts,
     "strengths": strengths,
+    "automatic": automatic,
+    "warm_start": warm_start,
 }
 
 
