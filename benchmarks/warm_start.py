@@ -1,6 +1,6 @@
 """Time to quality for paintings that no base has seen: from the base, from scratch, and trained much longer.
 
-    python benchmarks/warm_start.py --paintings FOLDER --held-out FOLDER --photos FOLDER FOLDER la_grande_jatte ...
+    python benchmarks/warm_start.py --paintings FOLDER --held-out FOLDER --photos FOLDER... -- la_grande_jatte
 
 Writes benchmarks/warm_start.json after each training, and goes on from there. Seconds are from the command to
 the finished file, calibration and strengths and all, on what else the machine had to do.

@@ -47,6 +47,7 @@ class Length:
         evaluations: of the loss, by Gatys' optimiser.
         size: px, longer side of the photo and the painting.
         trial: evaluations of the loss for each style weight that is tried.
+        strengths: steps of training them.
     """
 
     steps: int
@@ -54,10 +55,11 @@ class Length:
     evaluations: int
     size: int
     trial: int
+    strengths: int
 
 
-FULL = Length(steps=400, crop=128, evaluations=80, size=384, trial=6)
-SHORT = Length(steps=20, crop=64, evaluations=5, size=128, trial=1)
+FULL = Length(steps=400, crop=128, evaluations=80, size=384, trial=6, strengths=40)
+SHORT = Length(steps=20, crop=64, evaluations=5, size=128, trial=1, strengths=4)
 
 
 def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None) -> Path:
@@ -81,7 +83,7 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
         *("data=samples", f"data.size={length.crop}", "data.workers=0", f"trainer.max_steps={length.steps}"),
         *(f"trainer.val_check_interval={length.steps}", f"sample_every={max(1, length.steps // 4)}"),
         f"out={folder / PAINTING}{style_file.SUFFIX}",
-        f"init={SHIPPED}",  # a painter already: so short a training from scratch leaves the photo unreadable
+        f"strength.steps={length.strengths}",
     ]
     optimiser = [
         *(f"content=sample:{samples.SHOWN}", f"size={length.size}", f"steps={length.evaluations}"),
@@ -114,7 +116,7 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
     captions = [
         f"The photo\nloss {before:.2f}",
         f"{painting.title}\npainted by code, comes with fastnst",
-        f"A network trained here\n{length.steps} steps from {SHIPPED}, {minutes:.1f} minutes\n"
+        f"A network trained here\n{length.steps} steps, {minutes:.1f} minutes\n"
         f"loss {after:.2f}, {fast_ms:.0f} ms",
         f"Gatys et al. on the same loss\n{slow.evaluations} evaluations\n"
         f"loss {slow.best['total']:.2f}, {slow.seconds:.0f} s",
