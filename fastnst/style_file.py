@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from fastnst import strangers
 from fastnst.errors import ConfigError, StyleFileError
 from fastnst.files import atomic, typed_path
+from fastnst.records import FORMAT, NetworkRecord, checked
+from fastnst.records import Record as Record
 
 if TYPE_CHECKING:  # most commands read headers alone
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = 2  # 1: fast networks ended in a tanh
 STYLES = Path(__file__).parent / "styles"
 BASES = STYLES / "bases"  # to begin training with
 SUFFIX = ".safetensors"
@@ -28,36 +29,6 @@ DTYPES = {"F16": 2, "F32": 4}  # bytes a number
 
 WEAKER, STRONGER = "weaker/", "stronger/"  # before names of weights that are others at strength 0, STRONGEST
 STRONGEST = 1.5
-
-
-class NetworkRecord(TypedDict):
-    """What rebuilds the network: ``networks.build(name, arguments)``."""
-
-    name: str
-    arguments: dict[str, Any]
-
-
-class Record(TypedDict, total=False):
-    """What a style file says of itself. ``format``, ``name`` and ``network`` are always there."""
-
-    format: int
-    name: str
-    network: NetworkRecord
-    title: str
-    artist: str
-    year: int | str
-    painting: dict[str, Any]  # its SHA-256 and size
-    loss: dict[str, Any]
-    calibration: dict[str, Any]  # why these numbers
-    training: dict[str, Any]
-    steps: int
-    data: dict[str, Any] | str
-    versions: dict[str, str]
-    held_out: dict[str, Any]  # losses on photos that were not trained on
-    artefacts: dict[str, Any]  # scores of what goes wrong
-    thumbnail: str  # base64 of a JPEG
-    licence: str
-    created: str
 
 
 @dataclass(frozen=True)
@@ -97,17 +68,8 @@ class Style:
             StyleFileError: the file cannot be read or a weight is not a finite number.
         """
         import numpy as np
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
 
-        try:
-            stored = load_file(self.path)
-        except (OSError, SafetensorError) as err:
-            raise StyleFileError(f"{self.path}: its weights cannot be read: {err}") from err
-        for name, values in stored.items():
-            if not np.isfinite(values).all():
-                raise StyleFileError(f"{self.path} is damaged: {name!r} holds numbers that are not finite")
-        numbers = {name: values.astype(np.float32) for name, values in stored.items()}
+        numbers = self.stored()
         weights = {name: values for name, values in numbers.items() if not _is_end(name)}
         if strength == 1:
             return weights
@@ -122,6 +84,21 @@ class Style:
                 plain = name.removeprefix(end)
                 weights[plain] = (1 - part) * weights[plain] + part * values
         return weights
+
+    def stored(self) -> "dict[str, NDArray[np.float32]]":
+        """All that is in the file, as float32, in the order of the names; errors as ``weights``'s."""
+        import numpy as np
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            stored = sorted(load_file(self.path).items())
+        except (OSError, SafetensorError) as err:
+            raise StyleFileError(f"{self.path}: its weights cannot be read: {err}") from err
+        for name, values in stored:
+            if not np.isfinite(values).all():
+                raise StyleFileError(f"{self.path} is damaged: {name!r} holds numbers that are not finite")
+        return {name: values.astype(np.float32) for name, values in stored}
 
 
 def read(path: str | Path) -> Style:
@@ -164,7 +141,7 @@ def read(path: str | Path) -> Style:
         raise StyleFileError(
             f"{path} is damaged: {size} bytes, not the {8 + length + end} it declares; fetch it again"
         )
-    return Style(path, _checked(record, str(path)), shapes, size)
+    return Style(path, checked(record, str(path)), shapes, size)
 
 
 def write(path: str | Path, weights: "Mapping[str, NDArray[Any]]", record: Mapping[str, Any]) -> None:
@@ -182,7 +159,7 @@ def write(path: str | Path, weights: "Mapping[str, NDArray[Any]]", record: Mappi
     import numpy as np
     from safetensors.numpy import save
 
-    record = _checked({**record, "format": FORMAT}, "the style's record")
+    record = checked({**record, "format": FORMAT}, "the style's record")
     try:
         text = json.dumps(record, ensure_ascii=False, allow_nan=False)
     except ValueError as err:
@@ -256,43 +233,6 @@ def _shapes(tensors: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
         shapes[name] = tuple(shape)
         end = last
     return shapes, end
-
-
-def _checked(record: Any, whose: str) -> Record:
-    """The record if all that fastnst knows in it has the right type; keys it does not know are kept.
-
-    Raises:
-        StyleFileError: it has not, or the format is newer than this fastnst.
-    """
-    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        raise StyleFileError(f"{whose} is not a fastnst style: no format number")
-    if not 1 <= record["format"] <= FORMAT:
-        raise StyleFileError(
-            f"{whose} has format {record['format']} and this fastnst reads {FORMAT}: "
-            "pip install --upgrade fastnst"
-        )
-    if record["format"] == 1 and "'fast'" in str(record.get("network")):
-        raise StyleFileError(f"{whose} is of an earlier fastnst, with another fast network: train it again")
-    for key in ("name", "network"):
-        if record.get(key) is None:
-            raise StyleFileError(f"{whose} is damaged: no {key!r} in it")
-    record = {key: value for key, value in record.items() if value is not None}
-    _check_types(record, Record, whose)
-    _check_types(record["network"], NetworkRecord, whose)
-    return cast(Record, record)
-
-
-def _check_types(values: dict[str, Any], schema: Any, whose: str) -> None:
-    """Raise a StyleFileError where a value is not of its key's type in a TypedDict."""
-    for key, hint in get_type_hints(schema).items():
-        if key not in values:
-            if key in schema.__required_keys__:
-                raise StyleFileError(f"{whose} is damaged: no {key!r} in it")
-            continue
-        options = getattr(hint, "__args__", (hint,)) if get_origin(hint) is not dict else (hint,)
-        kinds = tuple(dict if option is NetworkRecord else get_origin(option) or option for option in options)
-        if not isinstance(values[key], kinds):
-            raise StyleFileError(f"{whose} is damaged: {key!r} is a {type(values[key]).__name__}")
 
 
 def _is_end(name: str) -> bool:

@@ -21,6 +21,7 @@ LAYERS = [
         "environment",
         "muon",
         "strangers",
+        "records",
         "run_settings",
     },
     {"opening", "tiling", "strokes", "metrics"},
@@ -44,7 +45,7 @@ LAYERS = [
         "big_pictures",
     },
     {"demo", "peak_memory", "repaint"},
-    {"bench", "stylise", "gallery"},
+    {"bench", "stylise", "gallery", "blend"},
     {"cli"},
 ]
 ALLOWED = {("vgg_weights", "vgg")}  # the scale of weights that are the user's own is measured by running them

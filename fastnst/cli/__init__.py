@@ -37,6 +37,7 @@ COMMANDS = {
     "stylise": Entry("stylise", "command", "Repaint photos with a trained style."),
     "styles": Entry("styles", "styles", "List the installed styles."),
     "info": Entry("styles", "info", "Show what a style file says of itself."),
+    "blend": Entry("blend", "command", "Make one style of two."),
     "train": Entry("train", "command", "Train a style for a painting."),
     "base": Entry("base", "command", "Train the network that trainings begin with."),
     "calibrate": Entry("calibrate", "command", "Show the size and style weight that suit a painting."),

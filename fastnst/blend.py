@@ -1,0 +1,64 @@
+"""One style of two: their weights, mixed. Needs no torch.
+
+Trainings that begin with the same network (``init=auto``) end near enough to each other that between their
+weights lie sound networks too: the linear mode connectivity of Frankle et al. (2020),
+https://arxiv.org/abs/1912.05671, section 3. So a blend is a style file like any other, as fast, and with
+strengths.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastnst import files, style_file
+from fastnst.errors import ConfigError
+from fastnst.style_file import Style
+
+logger = logging.getLogger(__name__)
+
+
+def blend(first: Style, second: Style, part: float, out: str | Path) -> None:
+    """Write the style that lies between two.
+
+    Args:
+        first: what there is the more of, the smaller ``part`` is.
+        second: what there is the more of, the larger it is.
+        part: of the second, 0 to 1.
+        out: the style file, ending in ``.safetensors``.
+
+    Raises:
+        ConfigError: the part is out of range, the networks differ, or ``out`` is no name for a style.
+        StyleFileError: weights cannot be read.
+        FastNSTError: the system refuses to write there.
+    """
+    path = Path(out)
+    if not 0 <= part <= 1:
+        raise ConfigError(f"the part of the second style must be from 0 to 1, not {part}")
+    if path.suffix != style_file.SUFFIX:
+        raise ConfigError(f"{path}: the name of a style file ends in {style_file.SUFFIX}")
+    if first.record["network"] != second.record["network"] or first.shapes != second.shapes:
+        raise ConfigError(
+            f"{first.path} and {second.path} are not of one network with the same arguments and strengths"
+        )
+    files.check_writable(path)
+    if {style.record.get("training", {}).get("init") for style in (first, second)} != {"base"}:
+        logger.warning("these two did not begin with the same base: what lies between them is often mud")
+    mixed = {
+        name: ((1 - part) * value + part * other).astype(np.float16)
+        for (name, value), other in zip(first.stored().items(), second.stored().values(), strict=True)
+    }
+    style_file.write(path, mixed, _record(first, second, part, path.stem))
+
+
+def _record(first: Style, second: Style, part: float, name: str) -> Mapping[str, Any]:
+    titles = [str(style.record.get("title", style.path.stem)) for style in (first, second)]
+    return {
+        "name": name,
+        "title": f"{titles[0]} and {titles[1]}",
+        "network": first.record["network"],
+        "blend": {first.record["name"]: 1 - part, second.record["name"]: part},
+        "licence": first.record.get("licence"),
+    }

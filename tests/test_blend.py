@@ -1,0 +1,73 @@
+"""One style of two."""
+
+import numpy as np
+import pytest
+import tiny_style
+
+from fastnst import cli, style_file
+from fastnst.blend import blend
+from fastnst.engines import open_engine
+from fastnst.errors import ConfigError
+
+BASE = {"training": {"init": "base"}}
+
+
+@pytest.fixture
+def two(home):
+    """Two styles of one network, the second with other weights."""
+    first = tiny_style.write(home, "first.safetensors", title="Noise", **BASE)
+    weights = {name: value * 0.5 + 0.1 for name, value in tiny_style.weights().items()}
+    record = {**tiny_style.RECORD, **BASE, "name": "other", "title": "Other"}
+    style_file.write(home / "second.safetensors", weights, record)
+    return style_file.read(first), style_file.read(home / "second.safetensors")
+
+
+@pytest.mark.parametrize("part", [0, 0.3, 1])
+def test_weights_lie_between(two, tmp_path, part):
+    first, second = two
+    blend(first, second, part, tmp_path / "new.safetensors")
+    mixed = style_file.read(tmp_path / "new.safetensors")
+    for name, value in mixed.weights().items():
+        expected = (1 - part) * first.weights()[name] + part * second.weights()[name]
+        np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-6)
+    assert mixed.record["title"] == "Noise and Other"
+    assert mixed.record["blend"] == {"tiny": 1 - part, "other": part}
+    picture = open_engine(mixed, device="cpu").stylise(tiny_style.noise(24, 32)[None])
+    assert picture.shape == (1, 24, 32, 3)
+
+
+def test_the_command_writes_a_style(two, capsys, caplog):
+    argv = ["blend", "first.safetensors", "second.safetensors", "--part", "0.4", "-o", "new.safetensors"]
+    assert cli.main(argv) == 0
+    assert capsys.readouterr() == ("new.safetensors\n", "")
+    assert cli.main(["stylise", "photo.png", "-s", "new.safetensors", "-o", "out.png"]) == 0
+
+
+def test_styles_that_began_apart_are_warned_of(two, home, capsys):
+    tiny_style.write(home, "scratch.safetensors", training={"init": "scratch"})
+    assert cli.main(["blend", "first.safetensors", "scratch.safetensors", "-o", "new.safetensors"]) == 0
+    assert "did not begin with the same base" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["none", "-o", "new.safetensors"], 1, "there is no style 'none'"),
+        (["tiny.safetensors", "-o", "new.pt"], 1, "new.pt: the name of a style file ends in .safetensors"),
+        (["wide.safetensors", "-o", "new.safetensors"], 1, "are not of one network"),
+        (["tiny.safetensors", "-o", "new.safetensors", "--part", "2"], 2, "'--part'"),
+        (["tiny.safetensors", "-o", "new.safetensors", "--part", "nan"], 2, "'--part'"),
+    ],
+)
+def test_a_mistake_is_said(two, home, capsys, arguments, status, message):
+    weights = {"layers.0.weight": np.zeros((3, 3, 1, 1), np.float32)}
+    network = {"name": "johnson", "arguments": {"width": 9, "blocks": 1}}
+    style_file.write(home / "wide.safetensors", weights, {"name": "wide", "network": network})
+    assert cli.main(["blend", "first.safetensors", *arguments]) == status
+    assert message in capsys.readouterr().err
+    assert not list(home.glob("new*"))
+
+
+def test_a_part_out_of_range_is_an_error(two, tmp_path):
+    with pytest.raises(ConfigError, match=r"from 0 to 1, not -0\.5"):
+        blend(*two, -0.5, tmp_path / "new.safetensors")
