@@ -297,6 +297,18 @@ def strengths(results: Results) -> str:
     return table(heads, rows)
 
 
+def step(results: Results) -> str:
+    """What a step of training costs."""
+    known = results.read("step")
+    if known is None:
+        return MISSING
+    rows = [
+        [one["name"], f"{one['ms']:,}", str(one["iqr"]), f"{one['ratio']:.2f}"] for one in known["records"]
+    ]
+    head = said(known["environment"], photos=known["photos"], px=known["px"], rounds=known["rounds"])
+    return head + table(["a step", "ms", "IQR", "times the first"], rows)
+
+
 def warm_start(results: Results) -> str:
     """Held-out totals from the base, from scratch, and after much longer."""
     rows = []
@@ -357,6 +369,7 @@ TABLES = {
     "strengths": strengths,
     "automatic": automatic,
     "warm_start": warm_start,
+    "step": step,
 }
 
 
