@@ -2,8 +2,8 @@
 
     python benchmarks/step.py > benchmarks/step.json
 
-Ways take turns, round after round; a round's time is one step: forward, loss, backward, optimiser. The painting
-is the one that fastnst draws, the photos are noise: times do not depend on either.
+Ways take turns, round after round; a round's time is one step: forward, loss, backward, optimiser. The
+painting is the one that fastnst draws, the photos are noise: times do not depend on either.
 """
 
 import argparse
