@@ -122,6 +122,18 @@ def test_the_weight_lies_between_trials(content, style, wanted):
     assert ("missing" in reason) == (wanted == 7.0)
 
 
+@pytest.mark.parametrize(
+    ("content", "style", "wanted", "said"),
+    [(0.4, 0.01, "smallest", "the least that was tried"), (0.1, 0.5, "largest", "the most that was tried")],
+)
+def test_a_trial_at_the_edge_is_said_to_be_one(caplog, content, style, wanted, said):
+    chosen = settings("calibration.content_share=0.2", "calibration.style_left=0.1").calibration
+    weight, reason = calibration._enough([Trial(2.0, content, style, None)], chosen)
+    assert weight == 2
+    assert said in reason
+    assert f"the {wanted} style weight that was tried is taken" in caplog.text
+
+
 def test_every_weight_is_tried_for_the_sheet(tiny_weights):
     result = found(tiny_weights, "calibration.style_weights=[1,2,4]", every=True)
     assert len(result.trials) == 3
@@ -139,9 +151,17 @@ def test_a_record_brings_it_all_back(tiny_weights):
     assert again.record() == result.record()
 
 
-def test_without_content_there_is_nothing_to_weigh(tiny_weights):
-    with pytest.raises(ConfigError, match=r"no content layer weighs"):
-        found(tiny_weights, "loss.content_weight=0")
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["loss.content_weight=0"], "no content layer weighs"),
+        ([f"loss.style_layers.relu{block}_1=0" for block in range(1, 6)], "no style layer weighs"),
+        (["loss.style_layers.relu2_1=-1"], "the weight of relu2_1 must be 0 or more, not -1"),
+    ],
+)
+def test_what_cannot_be_weighed_is_an_error(tiny_weights, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        found(tiny_weights, *overrides)
 
 
 def test_the_command_shows_what_was_tried(tiny_weights, monkeypatch, capsys):
@@ -162,6 +182,7 @@ def test_the_command_shows_what_was_tried(tiny_weights, monkeypatch, capsys):
     [
         ("painting.image=none.png", "there is no painting at"),
         ("out=sheet.gif", "out=sheet.gif does not end as a picture"),
+        ("out=mine.png", "out=mine.png would overwrite the painting"),
         ("painting.size=none", "painting.size must be auto or a number from 32 px, not 'none'"),
         ("loss.style_weight=much", "loss.style_weight must be auto or a number, not 'much'"),
         ("calibration.richness=2", "calibration.richness must be above 0 and at most 1, not 2.0"),
