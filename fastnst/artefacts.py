@@ -42,7 +42,7 @@ KINDS = {
         "more steps, another seed, or a lower optim.lr",
     ),
     "spots": Kind(
-        "share of windows lighter or darker than anything in the painting",
+        "share of windows lighter or darker than anything in the painting, where the photo is not",
         0.02,
         "more steps, or a lower optim.lr",
     ),
@@ -91,14 +91,15 @@ def _of_one(photo: Floats, picture: Floats, painting: Floats) -> dict[str, float
     )
     flat = (light.std(axis=-1) < FLAT) & (light_before.std(axis=-1) > DETAIL)
     usual_flat = (light_painted.std(axis=-1) < FLAT).mean()
-    means, painted = light.mean(axis=-1), light_painted.mean(axis=-1)
+    means, before, painted = (windows.mean(axis=-1) for windows in (light, light_before, light_painted))
     low, high = painted.min() - BEYOND, painted.max() + BEYOND
+    burnt = ((means < low) & (before >= low)) | ((means > high) & (before <= high))
     with torch.no_grad():
         grid = 255 * float(grid_power(torch.from_numpy(picture)[None])) ** 0.5
     return {
         "grid": grid,
         "dead": max(0.0, float(flat.mean() - usual_flat)),
-        "spots": float(((means < low) | (means > high)).mean()),
+        "spots": float(burnt.mean()),
         "clipping": max(0.0, _clipped(picture) - max(_clipped(photo), _clipped(painting))),
     }
 

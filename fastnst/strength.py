@@ -100,9 +100,9 @@ class StrengthTraining(pl.LightningModule):
         return float(self.settings.stronger ** ((strength - 1) / (STRONGEST - 1)))
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One batch, ``(B, 3, H, W)``, at one strength: below 1 and above in turn."""
+        """One batch, ``(B, 3, H, W)``, at one strength: below 1 in half of the steps, then above."""
         part = (batch_idx * GOLDEN + 0.5) % 1
-        strength = part if batch_idx % 2 else 1 + part * (STRONGEST - 1)
+        strength = part if self.global_step < self.steps // 2 else 1 + part * (STRONGEST - 1)
         photos = batch.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             content = self.loss.content_target(photos)
@@ -126,14 +126,19 @@ class StrengthTraining(pl.LightningModule):
         return pictures
 
     def configure_optimizers(self) -> Any:
-        """Adam, with a rate for each end, lowered along half a cosine."""
+        """Adam, with a rate for each end, lowered along half a cosine over its half of the steps."""
         rates = {WEAKER: self.settings.lr, STRONGER: self.settings.stronger_lr}
         groups = [
             {"params": [self.ends[_key(end, name)] for name in self.names[end]], "lr": lr}
             for end, lr in rates.items()
         ]
         optimizer = torch.optim.Adam(groups)
-        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, self.settings.steps))
+        half = self.steps // 2
+        factors = [
+            lambda step: (1 + math.cos(math.pi * min(1, step / max(1, half)))) / 2,
+            lambda step: (1 + math.cos(math.pi * max(0, step - half) / max(1, self.steps - half))) / 2,
+        ]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def state(self) -> dict[str, Tensor]:

@@ -219,10 +219,12 @@ def _strengths(
     module = StrengthTraining(
         network, loss, style, settings=settings.strength, grid_weight=settings.optim.grid_weight
     )
+    # What is above 1 has little to learn, and of small crops learns what is wrong for large pictures.
+    small_first = replace(settings, data=replace(settings.data, early_share=0.5))
     trainers.fit(
         module,
         photos,
-        settings,
+        small_first,
         run_dir,
         device,
         seed=settings.seed + 1,

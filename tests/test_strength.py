@@ -97,7 +97,8 @@ def test_engines_agree_at_any_strength_and_with_training(style, module, strength
     assert np.abs(plain.astype(int) - second).mean() > 1
 
 
-def test_only_the_ends_are_trained_and_they_get_better(module, photo):
+@pytest.mark.parametrize("steps", [range(20), range(20, 40)], ids=["below 1", "above 1"])
+def test_only_the_ends_are_trained_and_they_get_better(module, photo, monkeypatch, steps):
     before = {name: value.clone() for name, value in module.network.state_dict().items()}
     for end in module.ends:
         place = end.removeprefix(WEAKER).removeprefix(STRONGER).replace("-", ".")
@@ -106,14 +107,18 @@ def test_only_the_ends_are_trained_and_they_get_better(module, photo):
     for group in optimizer.param_groups:
         group["lr"] = 2e-3
 
+    def loss(step):
+        monkeypatch.setattr(StrengthTraining, "global_step", step)
+        return module.training_step(photo, step)
+
     def total():
         with torch.no_grad():
-            return sum(module.training_step(photo, index).item() for index in range(6))
+            return sum(loss(step).item() for step in steps[:6])
 
     first = total()
-    for index in range(40):
+    for step in [*steps, *steps]:
         optimizer.zero_grad()
-        module.training_step(photo, index).backward()
+        loss(step).backward()
         optimizer.step()
     assert total() < first
     for name, value in module.network.state_dict().items():
@@ -125,16 +130,17 @@ def test_the_style_weighs_more_with_strength(module):
     assert 1 < module.style_factor(1.1) < module.style_factor(1.3) < 8
 
 
-def test_a_step_weighs_content_and_style_by_its_strength(module, photo):
+def test_a_step_weighs_content_and_style_by_its_strength(module, photo, monkeypatch):
     seen = {}
     module.weights = lambda strength: seen.setdefault("strength", strength) and {}
     network = module.network(photo)
     style = {layer: getattr(module, f"style_{layer}") for layer in module.loss.style_layers}
     terms = module.loss(network, module.loss.content_target(photo), style)
-    for index in (0, 1):  # above 1, below 1
+    for step, above in ((0, False), (19, False), (20, True), (39, True)):
+        monkeypatch.setattr(StrengthTraining, "global_step", step)
         seen.clear()
-        total = module.training_step(photo, index).item()
-        assert (seen["strength"] > 1) == (index == 0)
+        total = module.training_step(photo, step).item()
+        assert (seen["strength"] > 1) == above
         expected = terms.content.item() + module.style_factor(seen["strength"]) * terms.style.item()
         assert total == pytest.approx(expected, rel=1e-5)
 
