@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from fastnst import (
     calibrated,
@@ -26,7 +25,7 @@ from fastnst import (
 )
 from fastnst.base_training import BaseTraining
 from fastnst.calibrated import Calibration
-from fastnst.errors import ConfigError, DataError, FastNSTError, TrainingError
+from fastnst.errors import ConfigError, DataError
 from fastnst.losses import PerceptualLoss
 from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings
@@ -58,8 +57,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
         paintings.find(painting)
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
-    accelerator = str(settings.trainer.get("accelerator", "auto"))
-    device = devices.choose("auto").type if accelerator in ("auto", "gpu") else accelerator
+    device = trainers.accelerator(settings)
 
     torch.manual_seed(settings.seed)
     network = networks.build(settings.network.name, settings.network.arguments)
@@ -109,23 +107,13 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
         val_check_interval=None,
     )
     if trainer.is_global_zero:
-        try:
-            style_file.write(
-                out, _half(module.state()), _record(settings, trainer.global_step, photos.record())
-            )
-        except FastNSTError as err:
-            raise TrainingError(
-                f"{err}; nothing is lost: the same command with resume={run_dir} and another out= writes it"
-            ) from err
+        record = _record(settings, trainer.global_step, photos.record())
+        trainers.write(out, module.state(), record, run_dir)
     return out
 
 
 def _loss(features: VGG19Features, found: Calibration) -> PerceptualLoss:
     return losses.on(features, found.loss, found.painting.strength)
-
-
-def _half(state: dict[str, Tensor]) -> dict[str, Any]:
-    return {name: value.half().cpu().contiguous().numpy() for name, value in state.items()}
 
 
 def _record(settings: BaseSettings, steps: int, photos: dict[str, Any]) -> dict[str, Any]:

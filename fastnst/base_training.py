@@ -17,7 +17,7 @@ from torch.func import functional_call
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss, grid_power
 from fastnst.muon import Muon
-from fastnst.networks import InstanceNorm, StyleNetwork
+from fastnst.networks import StyleNetwork
 from fastnst.settings import OptimSettings
 from fastnst.training import schedule
 
@@ -60,12 +60,7 @@ class BaseTraining(pl.LightningModule):
         self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
         self.calibration: dict[str, Any] = {}  # what it need not find again, by painting
         self.guard = Guard(optim.warmup)
-        self.names = [
-            f"{place}.{kind}"
-            for place, module in network.named_modules()
-            if isinstance(module, InstanceNorm)
-            for kind in ("weight", "bias")
-        ]
+        self.names = network.normalisations()
         for name in self.names:
             network.get_parameter(name).requires_grad_(False)
         self.own = nn.ParameterList(
@@ -102,6 +97,7 @@ class BaseTraining(pl.LightningModule):
         pictures = functional_call(self.network, self.norms(number), (photos,)).float()
         terms = loss(pictures, content, style)
         self.guard.see(terms.total.item(), self.global_step)
+        self.log("train/total", terms.total.detach())
         grid = self.optim.grid_weight * grid_power(pictures)
         # Each step is for one painting; DistributedDataParallel wants all of them in each.
         objective: Tensor = terms.total + grid + 0 * sum(own.sum() for own in self.own)

@@ -82,6 +82,11 @@ class StyleNetwork(nn.Module):
         if sees_the_photo(architecture):
             self._begin_with_its_tones()
 
+    def normalisations(self) -> list[str]:
+        """The names of the weights and biases of every instance normalisation, in their order."""
+        places = [place for place, module in self.named_modules() if isinstance(module, InstanceNorm)]
+        return [f"{place}.{kind}" for place in places for kind in ("weight", "bias")]
+
     def _begin_with_its_tones(self) -> None:
         """Give the photo half a voice at the start: without it, one network in a few learns light for dark.
 

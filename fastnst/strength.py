@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss, grid_power
-from fastnst.networks import InstanceNorm, StyleNetwork, photo_taps
+from fastnst.networks import StyleNetwork, photo_taps
 from fastnst.settings import StrengthSettings
 from fastnst.style_file import STRONGER, STRONGEST, WEAKER
 
@@ -61,12 +61,7 @@ class StrengthTraining(pl.LightningModule):
         )
         self.grid_weight = grid_weight
         self.trained = {name: value.detach() for name, value in network.named_parameters()}
-        normalised = [
-            f"{place}.{kind}"
-            for place, module in network.named_modules()
-            if isinstance(module, InstanceNorm)
-            for kind in ("weight", "bias")
-        ]
+        normalised = network.normalisations()
         last = f"layers.{len(network.layers) - 1}"
         weight, bias = photo_taps(self.trained[f"{last}.weight"], gain=1)
         self.photo = {f"{last}.weight": weight, f"{last}.bias": bias}

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
+from torch import Tensor
 
-from fastnst import checkpoints
+from fastnst import checkpoints, devices, style_file
 from fastnst.base_training import BaseTraining
 from fastnst.data import Photos
-from fastnst.errors import ConfigError, TrainingError
+from fastnst.errors import ConfigError, FastNSTError, TrainingError
 from fastnst.interrupts import Stopped
 from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings, TrainSettings
@@ -29,6 +30,28 @@ from fastnst.watch import Watch
 def device(accelerator: str) -> torch.device:
     """Where to measure beside a training: on its device, but for those that Lightning alone knows."""
     return torch.device(accelerator if accelerator in ("cpu", "cuda", "mps") else "cpu")
+
+
+def accelerator(settings: TrainSettings | BaseSettings) -> str:
+    """Lightning's name of where to train: what the settings say, or the best that is here."""
+    asked = str(settings.trainer.get("accelerator", "auto"))
+    return devices.choose("auto").type if asked in ("auto", "gpu") else asked
+
+
+def write(out: Path, state: Mapping[str, Tensor], record: Mapping[str, Any], run_dir: Path) -> None:
+    """Write what was trained, in half precision: half the file, and pictures move by less than a level.
+
+    Raises:
+        TrainingError: it cannot be written; how to try again.
+    """
+    try:
+        style_file.write(
+            out, {name: value.half().cpu().contiguous().numpy() for name, value in state.items()}, record
+        )
+    except FastNSTError as err:
+        raise TrainingError(
+            f"{err}; nothing is lost: the same command with resume={run_dir} and another out= writes it"
+        ) from err
 
 
 def trainer(

@@ -28,7 +28,7 @@ from fastnst.artefacts import artefacts
 from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
 from fastnst.data import HeldOutDataset
-from fastnst.errors import ConfigError, DataError, FastNSTError, TrainingError
+from fastnst.errors import ConfigError, DataError
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, sees_the_photo
 from fastnst.paintings import Painting
@@ -70,8 +70,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     files.check_writable(out)
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
-    accelerator = str(settings.trainer.get("accelerator", "auto"))
-    device = devices.choose("auto").type if accelerator in ("auto", "gpu") else accelerator
+    device = trainers.accelerator(settings)
 
     torch.manual_seed(settings.seed)
     network = _first_network(settings)
@@ -107,11 +106,6 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     network.float().cpu().eval().requires_grad_(False)
     scores = _artefacts(network, photos.held_out, painting)
     ends = _strengths(settings, network, loss, style, photos, run_dir, device, report)
-    # Half precision halves the file; it moves pictures by less than a level.
-    state = {
-        name: tensor.half().cpu().contiguous().numpy()
-        for name, tensor in {**network.state_dict(), **ends}.items()
-    }
     record = style_record(
         replace(settings, painting=found.painting, loss=found.loss),
         painting=painting,
@@ -125,12 +119,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
         artefacts=scores,
     )
     if trainer.is_global_zero:
-        try:
-            style_file.write(out, state, record)
-        except FastNSTError as err:
-            raise TrainingError(
-                f"{err}; nothing is lost: the same command with resume={run_dir} and another out= writes it"
-            ) from err
+        trainers.write(out, {**network.state_dict(), **ends}, record, run_dir)
     return out
 
 

@@ -39,7 +39,9 @@ def module(tiny_weights, photo):
         for weight in (5.0, 10.0, 20.0)
     ]
     styles = [loss.style_target(photo**power) for loss, power in zip(losses, (0.3, 1.0, 3.0), strict=True)]
-    return BaseTraining(build("johnson", JOHNSON), losses, styles, optim=OPTIM, steps=30, seed=0)
+    module = BaseTraining(build("johnson", JOHNSON), losses, styles, optim=OPTIM, steps=30, seed=0)
+    module.log = lambda *args, **kwargs: None
+    return module
 
 
 @pytest.fixture
@@ -88,7 +90,8 @@ def test_what_is_written_has_the_mean_of_the_normalisations(module):
 
 def test_a_base_is_trained_and_trainings_begin_with_it(folder, monkeypatch, capsys):
     argv = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=3", "out=johnson.safetensors", "hydra.run.dir=run"]
-    assert cli.main(argv) == 0
+    assert cli.main([*argv, "trainer.log_every_n_steps=1"]) == 0
+    assert len((folder / "run/metrics.csv").read_text().splitlines()) == 4
     out, err = capsys.readouterr()
     assert out == "johnson.safetensors\n"
     assert "training the base: 3 of 3 steps" in err
