@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fastnst.losses import grid_power
+from fastnst.grid import grid_power
 from fastnst.pixels import LUMA, Floats
 
 WINDOW = 8  # px

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fastnst.grid import grid_power
 from fastnst.guard import Guard
-from fastnst.losses import PerceptualLoss, grid_power
+from fastnst.losses import PerceptualLoss
 from fastnst.muon import Muon
 from fastnst.networks import StyleNetwork
 from fastnst.settings import OptimSettings

@@ -39,17 +39,19 @@ def blend(first: Style, second: Style, part: float, out: str | Path) -> None:
         raise ConfigError(f"the part of the second style must be from 0 to 1, not {part}")
     if path.suffix != style_file.SUFFIX:
         raise ConfigError(f"{path}: the name of a style file ends in {style_file.SUFFIX}")
-    if first.record["network"] != second.record["network"] or first.shapes != second.shapes:
+    names, others = (
+        {name: shape for name, shape in style.shapes.items() if not name.startswith(style_file.TARGET)}
+        for style in (first, second)
+    )  # a blend was trained to match nothing
+    if first.record["network"] != second.record["network"] or names != others:
         raise ConfigError(
             f"{first.path} and {second.path} are not of one network with the same arguments and strengths"
         )
     files.check_writable(path)
     if {style.record.get("training", {}).get("init") for style in (first, second)} != {"base"}:
         logger.warning("these two did not begin with the same base: what lies between them is often mud")
-    mixed = {
-        name: ((1 - part) * value + part * other).astype(np.float16)
-        for (name, value), other in zip(first.stored().items(), second.stored().values(), strict=True)
-    }
+    ends = first.stored(), second.stored()
+    mixed = {name: ((1 - part) * ends[0][name] + part * ends[1][name]).astype(np.float16) for name in names}
     style_file.write(path, mixed, _record(first, second, part, path.stem))
 
 

@@ -28,9 +28,9 @@ from torch import Tensor
 
 from fastnst import images, losses, paintings, samples
 from fastnst.calibrated import Calibration, Trial, rounded
+from fastnst.distances import gram_matrix, style_distance
 from fastnst.errors import ConfigError
 from fastnst.gatys import optimise
-from fastnst.losses import gram_matrix, style_distance
 from fastnst.paintings import Painting
 from fastnst.progress import Progress, Report
 from fastnst.settings import CalibrationSettings, LossSettings, PaintingSettings

@@ -13,7 +13,7 @@ from fastnst import architectures
 from fastnst.architectures import Architecture, Box
 from fastnst.architectures import Statistics as Statistics
 from fastnst.errors import ConfigError, StyleFileError
-from fastnst.style_file import STRONGER, WEAKER, Style
+from fastnst.style_file import STRONGER, TARGET, WEAKER, Style
 
 logger = logging.getLogger(__name__)
 
@@ -156,12 +156,11 @@ def _architecture(style: Style) -> Architecture:
     shapes = architectures.shapes(architecture)
     ends = [end + name for end in (WEAKER, STRONGER) for name in shapes if end + name in style.shapes]
     shapes |= {name: shapes[name.partition("/")[2]] for name in ends}
-    if wrong := sorted(
-        name for name in shapes.keys() | style.shapes.keys() if shapes.get(name) != style.shapes.get(name)
-    ):
+    found = {name: shape for name, shape in style.shapes.items() if not name.startswith(TARGET)}
+    if wrong := sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name)):
         name = wrong[0]
         raise StyleFileError(
-            f"{style.path} is damaged: {name!r} is {style.shapes.get(name, 'missing')} in the file and "
+            f"{style.path} is damaged: {name!r} is {found.get(name, 'missing')} in the file and "
             f"{shapes.get(name, 'missing')} in the {wanted['name']} network ({len(wrong)} such weights)"
         )
     return architecture

@@ -6,117 +6,17 @@ optimising a single picture (``fastnst.gatys``).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fastnst.distances import content_distance, gram_matrix, style_distance, total_variation
 from fastnst.errors import ConfigError
 from fastnst.settings import LossSettings
 from fastnst.vgg import VGG19Features
 from fastnst.vgg_weights import VGGWeights
-
-
-def gram_matrix(activations: Tensor) -> Tensor:
-    """Channel correlations, averaged over positions and channels.
-
-    ``G[c, d] = sum_hw a_c a_d / (C H W)``: Johnson et al. (2016), https://arxiv.org/abs/1603.08155, eq. 3.
-    Computed in float32 whatever the input: the sum of a 64x256x256 layer overflows half precision.
-
-    Args:
-        activations: ``(B, C, H, W)``.
-
-    Returns:
-        ``(B, C, C)``, symmetric, float32.
-    """
-    b, c, h, w = activations.shape
-    flat = activations.float().reshape(b, c, h * w)
-    with torch.autocast(flat.device.type, enabled=False):  # which would take the product in half precision
-        return flat @ flat.mT / (c * h * w)
-
-
-def content_distance(activations: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of activations: Johnson et al. (2016), eq. 2.
-
-    Gatys et al. (2016), eq. 1, take half the sum, which grows with the picture; the mean does not.
-
-    Args:
-        activations: ``(B, C, H, W)``.
-        target: ``(B, C, H, W)`` or ``(1, C, H, W)``.
-
-    Returns:
-        ``()``.
-    """
-    return (activations.float() - target.float()).square().mean()
-
-
-def style_distance(gram: Tensor, target: Tensor) -> Tensor:
-    """Squared Frobenius norm of the difference of Gram matrices: Johnson et al. (2016), eq. 4.
-
-    With this Gram matrix it is 4 times the ``E_l`` of Gatys et al. (2016), eq. 4, when both pictures have
-    the same size. Johnson's released code takes the mean over the C^2 entries instead, by which a layer of
-    512 channels weighs 64 times less beside one of 64.
-
-    Args:
-        gram: ``(B, C, C)``.
-        target: ``(1, C, C)``.
-
-    Returns:
-        ``()``, the mean over the batch.
-    """
-    return (gram - target).square().sum(dim=(1, 2)).mean()
-
-
-def total_variation(images: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring pixels: 0 for a flat picture, whatever its size.
-
-    Johnson et al. (2016), section 3.2, refer to the sum of Mahendran & Vedaldi (2015), which grows with the
-    picture; the mean does not.
-
-    Args:
-        images: ``(B, 3, H, W)``.
-
-    Returns:
-        ``()``.
-    """
-    down = images[..., 1:, :] - images[..., :-1, :]
-    right = images[..., :, 1:] - images[..., :, :-1]
-    return down.square().mean() + right.square().mean()
-
-
-def grid_power(images: Tensor, *, period: int = 8, window: int = 24) -> Tensor:
-    """Power of what repeats every ``period`` px from one window to another: the grid that upsampling leaves.
-
-    Ours. Networks learn such a grid although their upsampling is smooth (nearest neighbours): rectification
-    makes it of textures, and the Gram matrices of the first layers take it for brushwork: Odena et al. (2016)
-    describe it, https://distill.pub/2016/deconv-checkerboard. Each window's mean block of ``period`` px is
-    multiplied by that of the windows a knight's move away: texture is as often of the one sign as of the
-    other, an edge seldom runs through both, and a grid is the same in both.
-
-    Args:
-        images: ``(B, 3, H, W)``; with sides under ``3 * window + period`` px there is nothing to compare.
-        period: px; grids of its divisors are seen too.
-        window: px, a multiple of ``period``.
-
-    Returns:
-        ``()``, at least 0, the mean over the batch.
-    """
-    half = period // 2
-    # Without what is slower than a period: over a block, shading would look like a grid.
-    fine = images[..., half : 1 - half, half : 1 - half] - F.avg_pool2d(images, period, stride=1)
-    down, right = (side // window for side in fine.shape[-2:])
-    if min(down, right) < 3:
-        return images.new_zeros(())
-    blocks = window // period
-    parts = fine[..., : down * window, : right * window].reshape(
-        *fine.shape[:2], down, blocks, period, right, blocks, period
-    )
-    grid = parts.mean(dim=(3, 6)).movedim(4, 3)  # (B, 3, down, right, period, period)
-    pairs = []
-    for y, x in ((1, 2), (2, 1)):
-        upper, lower = grid[:, :, :-y], grid[:, :, y:]
-        pairs += [upper[:, :, :, :-x] * lower[:, :, :, x:], upper[:, :, :, x:] * lower[:, :, :, :-x]]
-    return torch.stack([pair.mean() for pair in pairs]).mean().clamp_min(0)
 
 
 @dataclass(frozen=True)
@@ -168,6 +68,8 @@ class PerceptualLoss(nn.Module):
             Ours. Layers that keep edges do not see what changes slowly, and so style puts colours that it
             lacks into flat parts as large soft blobs, or makes dark of light; made smaller, those are edges.
         coarse_factor: how many times smaller.
+        normalise_gradients: give every layer's gradient the length (L1) of its weight, whatever its distance:
+            the ``-normalize_gradients`` of J. Johnson's neural-style. Such a gradient is not the total's.
         content_weight, style_weight, tv_weight: weight of each term; 0 switches it off.
 
     Raises:
@@ -185,6 +87,7 @@ class PerceptualLoss(nn.Module):
         tv_weight: float,
         coarse_weight: float = 0.0,
         coarse_factor: int = 1,
+        normalise_gradients: bool = False,
     ) -> None:
         super().__init__()
         named = {
@@ -206,37 +109,62 @@ class PerceptualLoss(nn.Module):
         self.style_weight = style_weight
         self.tv_weight = tv_weight
         self.coarse_factor = coarse_factor
+        self.normalise_gradients = normalise_gradients
         self._content = dict(content_layers)  # weights by the names that targets have
         if coarse_weight:
             self._content |= {_coarse(name): coarse_weight * w for name, w in content_layers.items()}
 
     def content_target(self, images: Tensor) -> dict[str, Tensor]:
         """Activations to keep: ``{layer: (B, C, H, W)}``; those of smaller pictures as ``layer_coarse``."""
-        activations = self.features(images, self.content_layers) | self._coarsely(images)
-        return {name: activation.detach() for name, activation in activations.items()}
-
-    def _coarsely(self, images: Tensor) -> dict[str, Tensor]:
-        """The content layers of smaller pictures, if they count."""
-        if len(self._content) == len(self.content_layers):
-            return {}
-        smaller = F.avg_pool2d(images, self.coarse_factor, ceil_mode=True)
-        return {_coarse(name): each for name, each in self.features(smaller, self.content_layers).items()}
+        kept = self.features(images, self.content_layers)
+        if len(self._content) > len(self.content_layers):
+            smaller = self.features(self._smaller(images), self.content_layers)
+            kept |= {_coarse(name): each for name, each in smaller.items()}
+        return {name: activation.detach() for name, activation in kept.items()}
 
     def style_target(self, painting: Tensor) -> dict[str, Tensor]:
         """Gram matrices to match: ``{layer: (1, C, C)}``."""
-        activations = self.features(painting, self.style_layers)
-        return {name: gram_matrix(activation).detach() for name, activation in activations.items()}
+        grams = self.features(painting, self.style_layers, measure=lambda _, each: gram_matrix(each))
+        return {name: gram.detach() for name, gram in grams.items()}
 
     def forward(
-        self, images: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]
+        self,
+        images: Tensor,
+        content: Mapping[str, Tensor],
+        style: Mapping[str, Tensor],
+        *,
+        regions: Tensor | None = None,
     ) -> LossTerms:
-        """How far ``images``, ``(B, 3, H, W)`` in [0, 1], are from both targets."""
-        activations = self.features(images)
-        kept = activations | self._coarsely(images)
-        content_layers = {name: content_distance(kept[name], content[name]) for name in self._content}
-        style_layers = {
-            name: style_distance(gram_matrix(activations[name]), style[name]) for name in self.style_layers
-        }
+        """How far pictures are from both targets.
+
+        Args:
+            images: ``(B, 3, H, W)`` in [0, 1].
+            content: ``content_target(photos)``.
+            style: ``style_target(painting)``, or with ``regions`` ``{layer: (R, C, C)}``.
+            regions: where each style belongs, (R, 1, H, W) of 0 to 1, for one picture.
+        """
+        shares = None if regions is None else regions.mean(dim=(1, 2, 3)) / regions.mean(dim=(1, 2, 3)).sum()
+
+        def distances(name: str, activation: Tensor) -> dict[str, Tensor]:
+            found = {}
+            if name in self.content_layers:
+                seen = self._seen(activation, self.content_weight * self.content_layers[name])
+                found["content"] = content_distance(seen, content[name])
+            if name in self.style_layers:
+                seen = self._seen(activation, self.style_weight * self.style_layers[name])
+                found["style"] = style_distance(gram_matrix(seen, regions), style[name], shares)
+            return found
+
+        def coarsely(name: str, activation: Tensor) -> Tensor:
+            seen = self._seen(activation, self.content_weight * self._content[_coarse(name)])
+            return content_distance(seen, content[_coarse(name)])
+
+        found = self.features(images, measure=distances)
+        content_layers = {name: found[name]["content"] for name in self.content_layers}
+        if len(self._content) > len(self.content_layers):
+            smaller = self.features(self._smaller(images), self.content_layers, measure=coarsely)
+            content_layers |= {_coarse(name): each for name, each in smaller.items()}
+        style_layers = {name: found[name]["style"] for name in self.style_layers}
         raw_tv = total_variation(images)
         zero = images.new_zeros(())
         return LossTerms(
@@ -250,13 +178,42 @@ class PerceptualLoss(nn.Module):
             raw_tv=raw_tv,
         )
 
+    def _smaller(self, images: Tensor) -> Tensor:
+        return F.avg_pool2d(images, self.coarse_factor, ceil_mode=True)
+
+    def _seen(self, activation: Tensor, weight: float) -> Tensor:
+        """The activation, whose gradient may be given the length of the weight."""
+        return _WithGradientOf.apply(activation, weight) if self.normalise_gradients else activation
+
+
+class _WithGradientOf(torch.autograd.Function):
+    """The same activation; its gradient made as long, in L1, as a number."""
+
+    @staticmethod
+    def forward(ctx: Any, activation: Tensor, length: float) -> Tensor:
+        """See the class."""
+        ctx.length = length
+        return activation.view_as(activation)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """See the class."""
+        total = gradient.float().abs().sum().clamp_min(torch.finfo(torch.float32).tiny)
+        return (gradient * (ctx.length / total)).to(gradient.dtype), None
+
 
 def _coarse(layer: str) -> str:
     return f"{layer}_coarse"
 
 
 def build(
-    settings: LossSettings, weights: VGGWeights, *, strength: float, dtype: torch.dtype
+    settings: LossSettings,
+    weights: VGGWeights,
+    *,
+    strength: float,
+    dtype: torch.dtype,
+    recompute: bool = False,
+    normalise_gradients: bool = False,
 ) -> PerceptualLoss:
     """The loss that conf/loss describes, on these VGG-19 weights.
 
@@ -265,15 +222,20 @@ def build(
         weights: from ``fastnst.vgg_weights.load``.
         strength: the painting's; multiplies the style weight.
         dtype: of VGG-19's convolutions.
+        recompute: as in ``VGG19Features``.
+        normalise_gradients: as in ``PerceptualLoss``.
 
     Raises:
         ConfigError: a layer is unknown or a weight impossible.
     """
     layers = [*settings.content_layers, *settings.style_layers]
-    return on(VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype), settings, strength)
+    features = VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype, recompute=recompute)
+    return on(features, settings, strength, normalise_gradients=normalise_gradients)
 
 
-def on(features: VGG19Features, settings: LossSettings, strength: float = 1) -> PerceptualLoss:
+def on(
+    features: VGG19Features, settings: LossSettings, strength: float = 1, *, normalise_gradients: bool = False
+) -> PerceptualLoss:
     """The loss that conf/loss describes, on a VGG-19 that is there: see ``build``."""
     return PerceptualLoss(
         features,
@@ -284,4 +246,5 @@ def on(features: VGG19Features, settings: LossSettings, strength: float = 1) -> 
         tv_weight=settings.tv_weight,
         coarse_weight=settings.coarse_weight,
         coarse_factor=settings.coarse_factor,
+        normalise_gradients=normalise_gradients,
     )

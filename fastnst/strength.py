@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fastnst.grid import grid_power
 from fastnst.guard import Guard
-from fastnst.losses import PerceptualLoss, grid_power
+from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, photo_taps
 from fastnst.settings import StrengthSettings
 from fastnst.style_file import STRONGER, STRONGEST, WEAKER

@@ -28,6 +28,7 @@ HEADER_LIMIT = 1 << 20  # bytes; a record with its thumbnail takes a hundredth o
 DTYPES = {"F16": 2, "F32": 4}  # bytes a number
 
 WEAKER, STRONGER = "weaker/", "stronger/"  # before names of weights that are others at strength 0, STRONGEST
+TARGET = "target/"  # before names of layers: what the network was trained to match (fastnst.style_targets)
 STRONGEST = 1.5
 
 
@@ -50,7 +51,12 @@ class Style:
     @property
     def parameters(self) -> int:
         """How many numbers the network has."""
-        return sum(prod(shape) for name, shape in self.shapes.items() if not _is_end(name))
+        return sum(prod(shape) for name, shape in self.shapes.items() if not _is_aside(name))
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the file tells what its network was trained to match."""
+        return any(name.startswith(TARGET) for name in self.shapes)
 
     @property
     def has_strength(self) -> bool:
@@ -70,7 +76,7 @@ class Style:
         import numpy as np
 
         numbers = self.stored()
-        weights = {name: values for name, values in numbers.items() if not _is_end(name)}
+        weights = {name: values for name, values in numbers.items() if not _is_aside(name)}
         if strength == 1:
             return weights
         if not 0 <= strength <= STRONGEST:
@@ -235,6 +241,6 @@ def _shapes(tensors: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
     return shapes, end
 
 
-def _is_end(name: str) -> bool:
-    """Whether a weight is one for another strength than 1."""
-    return name.startswith((WEAKER, STRONGER))
+def _is_aside(name: str) -> bool:
+    """Whether a tensor is none of the network's at a strength of 1."""
+    return name.startswith((WEAKER, STRONGER, TARGET))

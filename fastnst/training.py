@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fastnst.data import Photos, PositionSampler
+from fastnst.grid import grid_power
 from fastnst.guard import Guard
-from fastnst.losses import LossTerms, PerceptualLoss, grid_power
+from fastnst.losses import LossTerms, PerceptualLoss
 from fastnst.muon import Muon
 from fastnst.networks import StyleNetwork
 from fastnst.settings import DataSettings, OptimSettings

@@ -21,6 +21,7 @@ from fastnst import (
     networks,
     paintings,
     style_file,
+    style_targets,
     trainers,
     vgg_weights,
 )
@@ -119,7 +120,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
         artefacts=scores,
     )
     if trainer.is_global_zero:
-        trainers.write(out, {**network.state_dict(), **ends}, record, run_dir)
+        trainers.write(out, {**network.state_dict(), **ends, **style_targets.factors(style)}, record, run_dir)
     return out
 
 

@@ -3,15 +3,10 @@ import pytest
 import torch
 
 from fastnst import losses
+from fastnst.distances import content_distance, gram_matrix, style_distance, total_variation
 from fastnst.errors import ConfigError
-from fastnst.losses import (
-    PerceptualLoss,
-    content_distance,
-    gram_matrix,
-    grid_power,
-    style_distance,
-    total_variation,
-)
+from fastnst.grid import grid_power
+from fastnst.losses import PerceptualLoss
 from fastnst.settings import LossSettings
 from fastnst.vgg import VGG19Features
 
@@ -191,3 +186,82 @@ def test_coarse_content_sees_what_changes_slowly(tiny_weights):
     assert seen.content_layers.keys() == {"relu3_1", "relu3_1_coarse"}
     torch.testing.assert_close(seen.content, alone.content + 0.5 * coarse.content)
     assert both(flat, both.content_target(flat), {}).total == 0
+
+
+def test_recomputing_changes_neither_losses_nor_gradients(tiny_weights, photo):
+    found = []
+    for recompute in (False, True):
+        loss = PerceptualLoss(
+            VGG19Features(tiny_weights, ["relu1_2", "relu2_2"], recompute=recompute),
+            **WEIGHTS,
+            coarse_weight=0.5,
+            coarse_factor=4,
+        )
+        picture = photo.square().requires_grad_()
+        terms = loss(picture, loss.content_target(photo), loss.style_target(photo.sqrt()))
+        terms.total.backward()
+        found.append((terms.values(), picture.grad))
+    assert found[0][0] == found[1][0]
+    assert torch.equal(found[0][1], found[1][1])
+
+
+def test_recomputing_keeps_less(tiny_weights, photo):
+    kept = []
+    for recompute in (False, True):
+        loss = PerceptualLoss(
+            VGG19Features(tiny_weights, ["relu1_2", "relu2_2"], recompute=recompute), **WEIGHTS
+        )
+        targets, sizes = (loss.content_target(photo), loss.style_target(photo)), []
+
+        def pack(tensor, sizes=sizes):
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss(photo.square().requires_grad_(), *targets)
+        kept.append(sum(sizes))
+    assert kept[1] < kept[0] / 3
+
+
+def test_a_region_has_the_gram_matrix_of_its_part():
+    activations = torch.rand(1, 3, 8, 12)
+    left = torch.zeros(1, 1, 16, 24)
+    left[..., :12] = 1
+    found = gram_matrix(activations, torch.cat([left, 1 - left]))
+    torch.testing.assert_close(found[:1], gram_matrix(activations[..., :6]))
+    torch.testing.assert_close(found[1:], gram_matrix(activations[..., 6:]))
+
+
+def test_one_region_of_all_is_as_none(loss, photo):
+    targets = loss.content_target(photo), loss.style_target(photo.square())
+    everywhere = torch.ones(1, 1, *photo.shape[-2:])
+    assert loss(photo, *targets, regions=everywhere).values() == pytest.approx(loss(photo, *targets).values())
+
+
+def test_regions_count_by_their_share(loss, photo):
+    content, styles = loss.content_target(photo), [loss.style_target(photo**p) for p in (2, 3)]
+    both = {layer: torch.cat([style[layer] for style in styles]) for layer in styles[0]}
+    quarter = torch.zeros(1, 1, *photo.shape[-2:])
+    quarter[..., : photo.shape[-1] // 4] = 1
+    regions = torch.cat([quarter, 1 - quarter])
+    found = loss(photo, content, both, regions=regions).style
+    apart = [loss(photo, content, styles[i], regions=regions[i : i + 1]).style for i in (0, 1)]
+    torch.testing.assert_close(found, 0.25 * apart[0] + 0.75 * apart[1])
+
+
+def test_normalised_gradients_have_the_length_of_their_weights(tiny_weights, photo):
+    features = VGG19Features(tiny_weights, ["relu1_2", "relu2_2"])
+    plain, normalised = (
+        PerceptualLoss(features, **WEIGHTS | {"tv_weight": 0.0}, normalise_gradients=on)
+        for on in (False, True)
+    )
+    content, style = plain.content_target(photo), plain.style_target(photo.sqrt())
+    gradients = []
+    for factor in (1.0, 7.0):  # the length of a normalised gradient does not depend on the distance
+        far = {layer: factor * gram for layer, gram in style.items()}
+        picture = photo.square().requires_grad_()
+        terms = normalised(picture, content, far)
+        assert terms.values() == plain(picture, content, far).values()
+        (gradient,) = torch.autograd.grad(terms.style_layers["relu1_2"], picture)
+        gradients.append(gradient.abs().sum().item())
+    assert gradients[0] == pytest.approx(gradients[1], rel=0.2)

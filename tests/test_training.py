@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fastnst.errors import TrainingError
-from fastnst.losses import PerceptualLoss, grid_power
+from fastnst.grid import grid_power
+from fastnst.losses import PerceptualLoss
 from fastnst.networks import build
 from fastnst.settings import OptimSettings
 from fastnst.training import StyleTraining, schedule
