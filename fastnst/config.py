@@ -61,6 +61,13 @@ def painting(name: str, folder: str) -> PaintingSettings:
     return typed(PaintingSettings, cfg)
 
 
+def plain(schema: type[T], name: str) -> T:
+    """The settings of conf/NAME.yaml as they stand. Loads no Hydra."""
+    from omegaconf import OmegaConf
+
+    return typed(schema, cast("DictConfig", OmegaConf.load(conf_dir() / f"{name}.yaml")))
+
+
 def quoted(override: str) -> str:
     """An override as it stands, or with its value in quotes if Hydra could not read it: ``out=Größe.png``."""
     from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -1,8 +1,13 @@
 """How far a picture is from a photo, a painting and smoothness, in one layer: the formulas of the papers."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_STRIP = 1 << 16  # positions that are float32 at once
 
 
 def gram_matrix(activations: Tensor, regions: Tensor | None = None) -> Tensor:
@@ -21,13 +26,45 @@ def gram_matrix(activations: Tensor, regions: Tensor | None = None) -> Tensor:
         ``(B, C, C)``, or ``(R, C, C)``, symmetric, float32.
     """
     b, c, h, w = activations.shape
-    flat = activations.float().reshape(b, c, h * w)
-    count: Tensor | int = h * w
-    if regions is not None:
-        weight = F.adaptive_avg_pool2d(regions, (h, w)).reshape(-1, 1, h * w)
-        flat, count = flat * weight.sqrt(), weight.sum(dim=2, keepdim=True)
+    flat = activations.reshape(b, c, h * w)
     with torch.autocast(flat.device.type, enabled=False):  # which would take the product in half precision
-        return flat @ flat.mT / (c * count)
+        if regions is None:
+            gram: Tensor = _Product.apply(flat, None) / (c * h * w)
+            return gram
+        weight = F.adaptive_avg_pool2d(regions, (h, w)).reshape(-1, 1, h * w)
+        guided: Tensor = _Product.apply(flat, weight) / (c * weight.sum(dim=2, keepdim=True))
+        return guided
+
+
+class _Product(torch.autograd.Function):
+    """``flat @ flat.mT`` in float32, some positions at a time: no float32 copy of a large layer is made."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, weight: Tensor | None) -> Tensor:
+        """``(B, C, N)``, and for one picture what positions count, ``(R, 1, N)``, to ``(B or R, C, C)``."""
+        ctx.save_for_backward(flat, weight)
+        products = [
+            (part if counts is None else part * counts) @ part.mT for _, part, counts in _strips(flat, weight)
+        ]
+        return torch.stack(products).sum(dim=0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Of the product to of ``flat``."""
+        flat, weight = ctx.saved_tensors
+        both = gradient + gradient.mT
+        found = torch.empty_like(flat)
+        for strip, part, counts in _strips(flat, weight):
+            change = both @ part
+            found[..., strip] = change if counts is None else (change * counts).sum(dim=0, keepdim=True)
+        return found, None
+
+
+def _strips(flat: Tensor, weight: Tensor | None) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+    """Some positions at a time: which, in float32, and what they count."""
+    for first in range(0, flat.shape[2], _STRIP):
+        strip = slice(first, first + _STRIP)
+        yield strip, flat[..., strip].float(), None if weight is None else weight[..., strip]
 
 
 def content_distance(activations: Tensor, target: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ The slow way, and the baseline: the loss is the one that networks are trained on
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -46,10 +46,11 @@ class GatysResult:
 
 def optimise(
     content: Tensor,
-    style: Tensor,
+    style: Tensor | Mapping[str, Tensor],
     loss: PerceptualLoss,
     *,
     init: Tensor,
+    regions: Tensor | None = None,
     optimizer: str,
     lr: float,
     betas: Sequence[float] = (0.9, 0.99),
@@ -64,9 +65,10 @@ def optimise(
 
     Args:
         content: the photo, (1, 3, H, W) in [0, 1].
-        style: the painting, (1, 3, h, w) in [0, 1].
+        style: the painting, (1, 3, h, w) in [0, 1], or what ``loss.style_target`` makes of one.
         loss: what is minimised; on the device of the pictures.
         init: where to start, (1, 3, H, W).
+        regions: where each style belongs, (R, 1, H, W), if ``style`` is of several.
         optimizer: ``lbfgs`` or ``adam``.
         lr: Adam's, in units of the range [0, 1]; L-BFGS finds its own steps.
         betas: Adam's. The second is below the usual 0.999, since there are few steps to average.
@@ -81,7 +83,7 @@ def optimise(
         TrainingError: the loss is infinite or NaN from the start.
     """
     content_target = loss.content_target(content)
-    style_target = loss.style_target(style)
+    style_target = loss.style_target(style) if isinstance(style, Tensor) else style
     picture = init.detach().clamp(0, 1).clone(memory_format=torch.contiguous_format).requires_grad_()
     stepper = _stepper(optimizer, picture, lr=lr, betas=betas, history=history)
     kept, best = picture.detach().clone(), {"total": math.inf}
@@ -90,7 +92,7 @@ def optimise(
     start = perf_counter()
     for number in range(1, steps + 1):
         picture.grad = None
-        terms = loss(picture, content_target, style_target)
+        terms = loss(picture, content_target, style_target, regions=regions)
         terms.total.backward()
         values = terms.values()
         total = values["total"]

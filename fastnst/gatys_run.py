@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,21 +12,39 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from fastnst import calibration, devices, files, images, losses, paintings, samples, vgg_weights
+from fastnst import (
+    calibration,
+    colours,
+    devices,
+    files,
+    images,
+    losses,
+    mixtures,
+    paintings,
+    samples,
+    style_file,
+    vgg_weights,
+)
+from fastnst.coarse_to_fine import coarse_to_fine
+from fastnst.engines import open_engine
 from fastnst.errors import ConfigError, TrainingError
-from fastnst.gatys import ADVICE, GatysResult, optimise
+from fastnst.gatys import ADVICE, GatysResult
 from fastnst.interrupts import postponed
+from fastnst.mixtures import Part
+from fastnst.paintings import Painting
+from fastnst.pixels import Floats
 from fastnst.progress import Report
 from fastnst.report import trace_plot
 from fastnst.run_settings import GatysSettings
+from fastnst.settings import PaintingSettings
 from fastnst.style_record import versions
 from fastnst.vgg import choose_dtype
 
 logger = logging.getLogger(__name__)
 
+NETWORK = "style:"  # before the name of a style whose picture is where to start
 MIN_SIDE = 16  # px, of the photo: VGG-19's fifth block has halved it four times
 
 
@@ -63,53 +82,79 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         )
     out = files.typed_path(settings.out)
     photo_file = samples.resolve(settings.content)
-    paintings.find(settings.painting)
+    mixture = mixtures.chosen(settings.painting, settings.paintings, settings.masks)
+    for painting, _ in mixture.values():
+        paintings.find(painting)
     photo = images.read(photo_file, size=settings.size, min_side=MIN_SIDE)
     for note in photo.notes:
         logger.warning("%s: %s", photo_file, note)
-    _check_output(out, settings, photo_file)
+    masks = {
+        name: mixtures.read_mask(settings.masks[name], photo.height, photo.width)
+        for name in mixture
+        if name in settings.masks
+    }
+    _check_output(out, settings, [photo_file, *map(samples.resolve, settings.masks.values())], mixture)
 
     device = devices.choose(settings.device)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     # bfloat16 does not stall L-BFGS: 200 evaluations ended 4 % above float32's, each at 0.6 of the time
     dtype = choose_dtype(settings.vgg.precision, device.type)
-    found = calibration.calibrate(
-        settings.calibration,
-        settings.painting,
-        settings.loss,
+    found = {
+        name: calibration.calibrate(
+            settings.calibration, painting, settings.loss, weights, dtype=dtype, device=device, report=report
+        )
+        for name, (painting, _) in mixture.items()
+    }
+    for each in found.values():
+        for reason in each.reasons:
+            logger.info("%s", reason)
+    first = found[max(mixture, key=lambda name: mixture[name][1])]  # of most weight: its loss counts
+    loss = losses.build(
+        first.loss,
         weights,
+        strength=settings.painting.strength,
         dtype=dtype,
-        device=device,
-        report=report,
-    )
-    for reason in found.reasons:
-        logger.info("%s", reason)
-    painting = found.picture
-    loss = losses.build(found.loss, weights, strength=settings.painting.strength, dtype=dtype).to(device)
+        normalise_gradients=settings.normalise_gradients,
+    ).to(device)
+
+    rgb = colours.lightness(photo.rgb) if settings.colours == "photo" else photo.rgb
+    painted = {name: _coloured(each.picture, settings, photo.rgb) for name, each in found.items()}
+    parts = [
+        Part(_tensor(painted[name], device), weight, masks[name].to(device) if name in masks else None)
+        for name, (_, weight) in mixture.items()
+    ]
 
     def on_snapshot(number: int, picture: Tensor) -> None:
         images.write(_snapshot(out, number), _array(picture))
 
     with postponed("evaluation") as caught:
-        result = optimise(
-            _tensor(photo.rgb, device),
-            _tensor(painting.rgb, device),
+        result = coarse_to_fine(
+            _tensor(rgb, device),
+            mixtures.targets(parts, loss, photo.height),
             loss,
-            init=_tensor(_initial(settings, photo.rgb, painting.rgb), device),
+            init=_tensor(_initial(settings, rgb, next(iter(painted.values()))), device),
             optimizer=settings.optimizer,
             lr=settings.lr,
             betas=settings.betas,
+            levels=settings.levels,
             steps=settings.steps,
+            seconds=settings.seconds,
             history=settings.history,
             snapshot_every=settings.snapshot_every,
             on_snapshot=on_snapshot,
             report=report,
             should_stop=lambda: bool(caught),
         )
-    images.write(out, images.Picture(_array(result.picture), photo.alpha))
+    picture = _array(result.picture)
+    if settings.colours == "photo":
+        picture = colours.in_colours_of(photo.rgb, picture)
+    images.write(out, images.Picture(picture, photo.alpha))
     record = {
-        "settings": asdict(replace(settings, painting=found.painting, loss=found.loss)),
-        "painting": {"name": painting.name, "title": painting.title, "sha256": painting.sha256},
+        "settings": asdict(replace(settings, painting=first.painting, loss=first.loss)),
+        "paintings": [
+            {"name": each.name, "title": each.title, "sha256": each.sha256, "size": each.size}
+            for each in (one.picture for one in found.values())
+        ],
         "width": photo.width,
         "height": photo.height,
         "device": str(device),
@@ -136,7 +181,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     trace_plot(
         {settings.optimizer: result.trace},
         outcome.plot,
-        title=f"{out.name}: {painting.title}, {settings.optimizer}",
+        title=f"{out.name}: {', '.join(each.picture.title for each in found.values())}, {settings.optimizer}",
     )
     if result.trouble:
         raise TrainingError(f"{result.trouble}; {out} is the best before it. {ADVICE}")
@@ -148,41 +193,62 @@ def _snapshot(out: Path, number: int) -> Path:
     return out.with_name(f"{out.stem}.snapshots") / f"{number:06}.png"
 
 
-def _check_output(out: Path, settings: GatysSettings, photo: Path) -> None:
+def _check_output(
+    out: Path,
+    settings: GatysSettings,
+    read: Sequence[Path],
+    mixture: Mapping[str, tuple[PaintingSettings, float]],
+) -> None:
     """Raise, before the work, if the picture cannot be written in the end, or would overwrite another."""
     if out.suffix.lower() not in images.WRITERS:
         raise ConfigError(
             f"out={out} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)}"
         )
-    image = settings.painting.image or ""
-    for read in (photo, Path(image), Path(settings.painting.dir, image)):
-        if os.path.realpath(out) == os.path.realpath(read):
-            raise ConfigError(f"out={out} would overwrite the {'photo' if read is photo else 'painting'}")
+    pictures = [paintings.find(painting) for painting, _ in mixture.values()]
+    for path in (*read, *filter(None, pictures)):
+        if os.path.realpath(out) == os.path.realpath(path):
+            what = "painting" if path in pictures else "photo" if path == read[0] else "mask"
+            raise ConfigError(f"out={out} would overwrite the {what}")
     files.check_writable(out)
     if settings.snapshot_every is not None:
         files.check_writable(_snapshot(out, 0))
 
 
-def _initial(
-    settings: GatysSettings, photo: NDArray[np.float32], painting: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _coloured(painting: Painting, settings: GatysSettings, photo: Floats) -> Floats:
+    """The painting at its size and in its colours, (3, h, w)."""
+    if settings.style_scale != 1:
+        size = round(painting.size * settings.style_scale)
+        painting = paintings.resized(painting, max(size, MIN_SIDE))
+    if settings.colours == "match":
+        return colours.matched(painting.rgb, photo)
+    return colours.lightness(painting.rgb, photo) if settings.colours == "photo" else painting.rgb
+
+
+def _initial(settings: GatysSettings, photo: Floats, painting: Floats) -> Floats:
     """The picture to start from, (3, H, W) as the photo."""
     if settings.init == "content":
         return photo
     if settings.init == "noise":
         rng = torch.Generator().manual_seed(settings.seed)
         # Mild: of noise over the whole range, 200 evaluations of L-BFGS left a speckle in the picture.
-        noise: NDArray[np.float32] = (0.5 + 0.1 * torch.randn(photo.shape, generator=rng)).clamp(0, 1).numpy()
+        noise: Floats = (0.5 + 0.1 * torch.randn(photo.shape, generator=rng)).clamp(0, 1).numpy()
         return noise
     if settings.init == "style":
         return _cover(painting, *photo.shape[1:])
+    if settings.init.startswith(NETWORK):
+        engine = open_engine(style_file.read(style_file.find(settings.init.removeprefix(NETWORK))))
+        pixels = np.rint(photo.transpose(1, 2, 0) * 255).astype(np.uint8)
+        picture: Floats = engine.stylise(pixels[None])[0].transpose(2, 0, 1).astype(np.float32) / 255
+        return picture
     path = samples.resolve(settings.init)
     if not path.is_file():
-        raise ConfigError(f"init={settings.init} is neither content, noise nor style, nor a picture's file")
+        raise ConfigError(
+            f"init={settings.init} is neither content, noise, style nor style:NAME, nor a picture's file"
+        )
     return _cover(images.read(path).rgb, *photo.shape[1:])
 
 
-def _cover(rgb: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+def _cover(rgb: Floats, height: int, width: int) -> Floats:
     """(3, height, width): scaled to cover that size, aspect kept, and cropped around the middle."""
     scale = max(height / rgb.shape[1], width / rgb.shape[2])
     rows, columns = (max(a, round(b * scale)) for a, b in zip((height, width), rgb.shape[1:], strict=True))
@@ -190,14 +256,14 @@ def _cover(rgb: NDArray[np.float32], height: int, width: int) -> NDArray[np.floa
     return images.resize(rgb, rows, columns)[:, top : top + height, left : left + width]
 
 
-def _tensor(rgb: NDArray[np.float32], device: torch.device) -> Tensor:
+def _tensor(rgb: Floats, device: torch.device) -> Tensor:
     """(3, H, W) to (1, 3, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(rgb))[None].to(device)
 
 
-def _array(picture: Tensor) -> NDArray[np.float32]:
+def _array(picture: Tensor) -> Floats:
     """(1, 3, H, W) to (3, H, W)."""
-    array: NDArray[np.float32] = picture[0].detach().cpu().numpy()
+    array: Floats = picture[0].detach().cpu().numpy()
     return array
 
 

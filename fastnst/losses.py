@@ -116,16 +116,20 @@ class PerceptualLoss(nn.Module):
 
     def content_target(self, images: Tensor) -> dict[str, Tensor]:
         """Activations to keep: ``{layer: (B, C, H, W)}``; those of smaller pictures as ``layer_coarse``."""
-        kept = self.features(images, self.content_layers)
-        if len(self._content) > len(self.content_layers):
-            smaller = self.features(self._smaller(images), self.content_layers)
-            kept |= {_coarse(name): each for name, each in smaller.items()}
-        return {name: activation.detach() for name, activation in kept.items()}
+        activations = self.features(images, self.content_layers) | self._coarsely(images)
+        return {name: activation.detach() for name, activation in activations.items()}
+
+    def _coarsely(self, images: Tensor) -> dict[str, Tensor]:
+        """The content layers of smaller pictures, if they count."""
+        if len(self._content) == len(self.content_layers):
+            return {}
+        smaller = F.avg_pool2d(images, self.coarse_factor, ceil_mode=True)
+        return {_coarse(name): each for name, each in self.features(smaller, self.content_layers).items()}
 
     def style_target(self, painting: Tensor) -> dict[str, Tensor]:
         """Gram matrices to match: ``{layer: (1, C, C)}``."""
-        grams = self.features(painting, self.style_layers, measure=lambda _, each: gram_matrix(each))
-        return {name: gram.detach() for name, gram in grams.items()}
+        activations = self.features(painting, self.style_layers)
+        return {name: gram_matrix(activation).detach() for name, activation in activations.items()}
 
     def forward(
         self,
@@ -141,30 +145,18 @@ class PerceptualLoss(nn.Module):
             images: ``(B, 3, H, W)`` in [0, 1].
             content: ``content_target(photos)``.
             style: ``style_target(painting)``, or with ``regions`` ``{layer: (R, C, C)}``.
-            regions: where each style belongs, (R, 1, H, W) of 0 to 1, for one picture.
+            regions: where each style belongs, (R, 1, H, W) of 0 to 1, for one picture. Areas weigh.
         """
+        activations = self.features(images)
+        kept = activations | self._coarsely(images)
         shares = None if regions is None else regions.mean(dim=(1, 2, 3)) / regions.mean(dim=(1, 2, 3)).sum()
-
-        def distances(name: str, activation: Tensor) -> dict[str, Tensor]:
-            found = {}
-            if name in self.content_layers:
-                seen = self._seen(activation, self.content_weight * self.content_layers[name])
-                found["content"] = content_distance(seen, content[name])
-            if name in self.style_layers:
-                seen = self._seen(activation, self.style_weight * self.style_layers[name])
-                found["style"] = style_distance(gram_matrix(seen, regions), style[name], shares)
-            return found
-
-        def coarsely(name: str, activation: Tensor) -> Tensor:
-            seen = self._seen(activation, self.content_weight * self._content[_coarse(name)])
-            return content_distance(seen, content[_coarse(name)])
-
-        found = self.features(images, measure=distances)
-        content_layers = {name: found[name]["content"] for name in self.content_layers}
-        if len(self._content) > len(self.content_layers):
-            smaller = self.features(self._smaller(images), self.content_layers, measure=coarsely)
-            content_layers |= {_coarse(name): each for name, each in smaller.items()}
-        style_layers = {name: found[name]["style"] for name in self.style_layers}
+        content_layers, style_layers = {}, {}
+        for name, weight in self._content.items():
+            seen = self._seen(kept[name], self.content_weight * weight)
+            content_layers[name] = content_distance(seen, content[name])
+        for name, weight in self.style_layers.items():
+            seen = self._seen(activations[name], self.style_weight * weight)
+            style_layers[name] = style_distance(gram_matrix(seen, regions), style[name], shares)
         raw_tv = total_variation(images)
         zero = images.new_zeros(())
         return LossTerms(
@@ -177,9 +169,6 @@ class PerceptualLoss(nn.Module):
             style_layers=style_layers,
             raw_tv=raw_tv,
         )
-
-    def _smaller(self, images: Tensor) -> Tensor:
-        return F.avg_pool2d(images, self.coarse_factor, ceil_mode=True)
 
     def _seen(self, activation: Tensor, weight: float) -> Tensor:
         """The activation, whose gradient may be given the length of the weight."""
@@ -212,7 +201,6 @@ def build(
     *,
     strength: float,
     dtype: torch.dtype,
-    recompute: bool = False,
     normalise_gradients: bool = False,
 ) -> PerceptualLoss:
     """The loss that conf/loss describes, on these VGG-19 weights.
@@ -222,14 +210,13 @@ def build(
         weights: from ``fastnst.vgg_weights.load``.
         strength: the painting's; multiplies the style weight.
         dtype: of VGG-19's convolutions.
-        recompute: as in ``VGG19Features``.
         normalise_gradients: as in ``PerceptualLoss``.
 
     Raises:
         ConfigError: a layer is unknown or a weight impossible.
     """
     layers = [*settings.content_layers, *settings.style_layers]
-    features = VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype, recompute=recompute)
+    features = VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype)
     return on(features, settings, strength, normalise_gradients=normalise_gradients)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnst.big_pictures import paint
-from fastnst.pixels import LUMA
+from fastnst.pixels import LUMA, Bytes
 
 if TYPE_CHECKING:
     from fastnst.engines import Engine
     from fastnst.images import Photo
-    from fastnst.pixels import Bytes
+
+Refine = Callable[[Bytes, Bytes], Bytes]  # photo and picture, (H, W, 3) each, to a better picture
 
 _STRIP = 1 << 20  # px that are floats at once
 
@@ -25,6 +27,7 @@ def repaint(
     keep_colours: bool = False,
     stroke: float = 1.0,
     memory: int | None = None,
+    refine: Refine | None = None,
 ) -> Photo:
     """Repaint one photo; its alpha and notes stay as they are.
 
@@ -38,11 +41,14 @@ def repaint(
         stroke: size of the strokes, times what the network paints: see ``strokes``.
         memory: bytes that this may take, photo and picture among them: larger pictures are done in tiles.
             None for as many as it needs.
+        refine: goes on from the network's picture: ``fastnst.refine``.
 
     Raises:
         ImageError: the picture is too small, or too large for the memory.
     """
     picture = paint(photo.pixels, engine, stroke=stroke, memory=memory)
+    if refine is not None:
+        picture = refine(photo.pixels, picture)
     if keep_colours:
         picture = _in_colours_of(photo.pixels, picture)
     return replace(photo, pixels=picture)

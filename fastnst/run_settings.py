@@ -98,6 +98,10 @@ class GatysSettings:
 
     content: str | None
     painting: PaintingSettings
+    paintings: dict[str, float]
+    masks: dict[str, str]
+    colours: str
+    style_scale: float
     loss: LossSettings
     vgg: VGGSettings
     calibration: CalibrationSettings
@@ -105,9 +109,12 @@ class GatysSettings:
     init: str
     optimizer: str
     steps: int
+    seconds: float | None
+    levels: int
     lr: float
     betas: list[float]
     history: int
+    normalise_gradients: bool
     device: str
     snapshot_every: int | None
     seed: int
@@ -119,6 +126,16 @@ class GatysSettings:
         )
         require(self.size >= 32, f"size must be at least 32 px, not {self.size}")
         require(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
+        require(
+            self.seconds is None or 0 < self.seconds < math.inf,
+            f"seconds must be above 0 and finite, or null, not {self.seconds}",
+        )
+        require(1 <= self.levels <= 8, f"levels must be from 1 to 8, not {self.levels}")
+        require(
+            self.colours in ("painting", "match", "photo"),
+            f"colours must be painting, match or photo, not {self.colours!r}",
+        )
+        require(0.1 <= self.style_scale <= 10, f"style_scale must be from 0.1 to 10, not {self.style_scale}")
         require(0 < self.lr < math.inf, f"lr must be above 0 and finite, not {self.lr}")
         require(
             len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Condition
 from time import perf_counter
@@ -22,7 +23,7 @@ from fastnst.opening import MAX_PIXELS, opened
 from fastnst.pixels import decode_bytes, fitted
 from fastnst.plan import Failure, Job, Plan
 from fastnst.progress import Progress, Report
-from fastnst.repaint import repaint
+from fastnst.repaint import Refine, repaint
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -75,6 +76,7 @@ def stylise(
     max_pixels: int = MAX_PIXELS,
     quality: int = 95,
     memory: int | None = None,
+    refine: Refine | None = None,
     workers: int | None = None,
     manifest: Manifest | None = None,
     report: Report | None = None,
@@ -94,6 +96,7 @@ def stylise(
         quality: of JPEG and WebP, 1 to 100.
         memory: bytes that all pictures in hand may take together: large ones are done one after the other,
             and in tiles if need be. None for ``engine.budget()``.
+        refine: see ``repaint``.
         workers: threads that read, repaint and write a photo each; None for as many as pay.
         manifest: is told of each picture when it is written.
         report: told before each photo and after the last.
@@ -104,6 +107,7 @@ def stylise(
     for folder in {job.output.parent for job in plan.jobs}:
         files.remove_abandoned(folder)
     room = _Room(memory)
+    painted = partial(repaint, keep_colours=keep_colours, stroke=stroke, memory=memory, refine=refine)
 
     def do(job: Job) -> Done | Failure:
         taken = 0
@@ -118,7 +122,7 @@ def stylise(
                 photo = Photo(*decode_bytes(image, size, notes), tuple(notes))
             del image  # Pillow's own copy of the pixels, for a large photo half a gigabyte
             start = perf_counter()
-            picture = repaint(photo, shared, keep_colours=keep_colours, stroke=stroke, memory=memory)
+            picture = painted(photo, shared)
             ms = (perf_counter() - start) * 1000
             del photo  # before Pillow makes its own copy of the picture
             images.save(job.output, picture, quality=quality, written=written)

@@ -1,14 +1,11 @@
 """VGG-19 as a fixed ruler: activations of a frozen network, by layer name, on one scale."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
-from itertools import groupby
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from fastnst.errors import ConfigError, ImageError
 from fastnst.vgg_weights import RELUS, VGGWeights
@@ -41,8 +38,6 @@ class VGG19Features(nn.Module):
         layers: names of the activations wanted, out of ``LAYERS``. Nothing past the deepest is computed.
         pooling: ``"max"``, as VGG was trained, or ``"average"``, as Gatys et al. advise for smoother ones.
         dtype: of the convolutions; activations come back in it.
-        recompute: keep only what passes from block to block, and compute the rest once more for the gradient
-            (Chen et al., 2016, https://arxiv.org/abs/1604.06174): less memory, more time.
 
     Raises:
         ConfigError: a name in ``layers`` is not a layer of VGG-19, or ``pooling`` is unknown.
@@ -55,7 +50,6 @@ class VGG19Features(nn.Module):
         *,
         pooling: str = "max",
         dtype: torch.dtype = torch.float32,
-        recompute: bool = False,
     ) -> None:
         super().__init__()
         if unknown := sorted(set(layers) - set(LAYERS)):
@@ -67,7 +61,6 @@ class VGG19Features(nn.Module):
         self.wanted = frozenset(layers)
         self.computed = RELUS[: _depth(layers)]
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
-        self.recompute = recompute
         self.convention = weights.convention
         self.scales = weights.scales[pooling]
         for relu in self.computed:
@@ -77,20 +70,12 @@ class VGG19Features(nn.Module):
             bias = weights.state[f"{conv}.bias"].detach().to(dtype)
             self.register_buffer(f"{conv}_bias", bias, persistent=False)
 
-    def forward(
-        self,
-        images: Tensor,
-        layers: Collection[str] | None = None,
-        *,
-        measure: Callable[[str, Tensor], Any] | None = None,
-    ) -> dict[str, Any]:
-        """Activations of a batch, or what is measured of them.
+    def forward(self, images: Tensor, layers: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Activations of a batch.
 
         Args:
             images: ``(B, 3, H, W)``, RGB in [0, 1].
             layers: some of those given at the start; None for all of them.
-            measure: is given a layer's name and its activation, and what it returns is returned in its place:
-                what is small need not keep what is large. With ``recompute`` it may be called twice.
 
         Returns:
             ``{layer: (B, C, H / s, W / s)}``, where ``s`` is 1, 2, 4, 8 or 16 for blocks 1 to 5.
@@ -110,44 +95,21 @@ class VGG19Features(nn.Module):
             )
         first = self.conv1_1_weight
         x = self.convention.apply(images).to(first.dtype, memory_format=torch.channels_last)
-        found: dict[str, Any] = {}
-        for _, relus in groupby(computed, _block):
-            run = partial(self._run, relus=tuple(relus), wanted=wanted, measure=measure or _itself)
-            if self.recompute and x.requires_grad:
-                x, seen = checkpoint(run, x, use_reentrant=False)
-            else:
-                x, seen = run(x)
-            found |= seen
-        return found
-
-    def _run(
-        self,
-        x: Tensor,
-        *,
-        relus: Sequence[str],
-        wanted: Collection[str],
-        measure: Callable[[str, Tensor], Any],
-    ) -> tuple[Tensor, dict[str, Any]]:
-        """One block: its output, and what is measured of its layers."""
-        found = {}
+        activations = {}
         with torch.autocast(x.device.type, enabled=False):
-            if relus[0] != "relu1_1":
-                x = self.pool(x, 2)
-            for relu in relus:
+            for relu in computed:
+                if relu.endswith("_1") and relu != "relu1_1":
+                    x = self.pool(x, 2)
                 conv = relu.replace("relu", "conv")
                 x = F.conv2d(x, getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias"), padding=1)
                 if conv in wanted:
-                    found[conv] = measure(conv, x / self.scales[relu])
+                    activations[conv] = x / self.scales[relu]
                 x = F.relu(x)
                 if relu in wanted:
-                    found[relu] = measure(relu, x / self.scales[relu])
-        return x, found
+                    activations[relu] = x / self.scales[relu]
+        return activations
 
     conv1_1_weight: Tensor  # (64, 3, 3, 3)
-
-
-def _itself(_: str, activation: Tensor) -> Tensor:
-    return activation
 
 
 def mean_activations(weights: VGGWeights, pooling: str, photos: Collection[Tensor]) -> Mapping[str, float]:

@@ -54,9 +54,9 @@ class Spoilt(torch.nn.Module):
         self.left = first
         self.content_target, self.style_target = loss.content_target, loss.style_target
 
-    def forward(self, picture, content, style):
+    def forward(self, picture, content, style, **where):
         self.left -= 1
-        return self.loss(picture if self.left > 0 else picture * math.nan, content, style)
+        return self.loss(picture if self.left > 0 else picture * math.nan, content, style, **where)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -253,11 +253,11 @@ def test_a_signal_keeps_the_best_so_far(run, tmp_path, monkeypatch, number, stat
     calls = []
     plain = PerceptualLoss.forward
 
-    def forward(self, *args):
+    def forward(self, *args, **where):
         calls.append(1)
         if len(calls) == 3:
             os.kill(os.getpid(), number)
-        return plain(self, *args)
+        return plain(self, *args, **where)
 
     monkeypatch.setattr(PerceptualLoss, "forward", forward)
     before = signal.getsignal(number)
@@ -288,7 +288,7 @@ def test_nan_writes_the_best_and_says_so(run, tmp_path, monkeypatch):
         (["steps=many"], "steps: Value 'many' of type 'str' could not be converted to Integer"),
         (["preset=nope"], "there is no preset 'nope'; there are default, gatys2016"),
         (["optimizer=sgd"], "optimizer must be adam or lbfgs, not 'sgd'"),
-        (["init=cat"], "init=cat is neither content, noise nor style, nor a picture's file"),
+        (["init=cat"], "init=cat is neither content, noise, style nor style:NAME, nor a picture's file"),
         (["device=abacus"], "there is no device 'abacus' here"),
         (["out=picture.gif"], "out=picture.gif does not end as a picture that fastnst writes"),
         (["out=photo.png"], "out=photo.png would overwrite the photo"),

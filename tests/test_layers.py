@@ -24,7 +24,7 @@ LAYERS = [
         "records",
         "run_settings",
     },
-    {"opening", "tiling", "strokes", "metrics", "grid", "distances"},
+    {"opening", "tiling", "strokes", "metrics", "grid", "distances", "colours"},
     {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config"},
     {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan"},
     {"vgg"},
@@ -40,8 +40,8 @@ LAYERS = [
     },
     {"guard", "checkpoints"},
     {"training", "gatys", "engines", "manifest", "strength", "artefacts"},
-    {"calibration", "base_training", "watch"},
-    {"strengths_sheet"},
+    {"calibration", "base_training", "watch", "coarse_to_fine"},
+    {"strengths_sheet", "mixtures"},
     {"trainers"},
     {
         "training_run",
@@ -54,6 +54,7 @@ LAYERS = [
         "big_pictures",
     },
     {"demo", "peak_memory", "repaint"},
+    {"refine"},
     {"bench", "stylise", "gallery", "blend"},
     {"cli"},
 ]

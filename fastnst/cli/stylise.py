@@ -43,6 +43,13 @@ Examples:
     help="How much of the style: 0 gives the photo back, 1 what was trained.",
 )
 @click.option(
+    "--refine",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Go on from the network's picture by Gatys' optimiser, for N evaluations of the loss: seconds to "
+    "minutes, for what a network misses. Needs torch's time to start.",
+)
+@click.option(
     "--keep-colours",
     "--keep-colors",
     is_flag=True,
@@ -108,6 +115,7 @@ def command(
     output: str,
     size: int | None,
     strength: float,
+    refine: int | None,
     keep_colours: bool,
     stroke: float,
     quality: int,
@@ -131,6 +139,8 @@ def command(
     for name, value in (("--strength", strength), ("--stroke", stroke)):
         if math.isnan(value):  # of which click's range knows nothing
             raise click.BadParameter("nan is not a number.", param_hint=f"'{name}'")
+    if refine and (strength != 1 or stroke != 1):
+        raise click.UsageError("--refine knows the style as it was trained: not with --strength or --stroke.")
 
     from fastnst import style_file
     from fastnst.cli.bar import terminal_bar
@@ -157,6 +167,7 @@ def command(
         look = {
             "size": size,
             "strength": strength,
+            "refine": refine,
             "keep_colours": keep_colours,
             "stroke": stroke,
             "quality": quality,
@@ -170,7 +181,7 @@ def command(
 
     summary = Summary((), planned.failed)
     try:
-        with terminable(), terminal_bar() if len(planned.jobs) > 1 else nullcontext() as report:
+        with terminable(), terminal_bar() if len(planned.jobs) > 1 or refine else nullcontext() as report:
             if planned.jobs:
                 calls = calls_at_once(
                     planned,
@@ -189,6 +200,12 @@ def command(
                     workers=min(calls, workers or calls),
                     strength=strength,
                 )
+                refined = None
+                if refine:
+                    from fastnst.refine import refiner
+
+                    alone = len(planned.jobs) == 1
+                    refined = refiner(chosen, refine, device=device, report=report if alone else None)
                 summary = stylise(
                     planned,
                     ready,
@@ -196,9 +213,10 @@ def command(
                     keep_colours=keep_colours,
                     stroke=stroke,
                     memory=budget,
+                    refine=refined,
                     max_pixels=max_pixels or MAX_PIXELS,
                     quality=quality,
-                    workers=workers,
+                    workers=1 if refine else workers,
                     manifest=manifest,
                     report=report,
                     finished=finished,

@@ -1,0 +1,136 @@
+"""The per-picture optimiser from small to large: shapes first, strokes last.
+
+From about 512 px on, forms that a painting has are larger than what VGG-19 sees around a pixel, so an
+optimiser at full size never finds them. Gatys et al. (2017), https://arxiv.org/abs/1611.07865, section 6,
+begin small, where the same forms are in view, and go on from there. A small level is cheap, too.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fastnst.gatys import GatysResult, optimise
+from fastnst.losses import PerceptualLoss
+from fastnst.progress import Progress, Report
+
+SMALLEST = 192  # px, longer side: below it VGG-19's fifth block has too few positions to tell forms apart
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What styles to match at one level.
+
+    Args:
+        style: Gram matrices by layer, (1, C, C), or (R, C, C) where there are regions.
+        regions: where each style belongs, (R, 1, H, W); None for one style all over.
+    """
+
+    style: Mapping[str, Tensor]
+    regions: Tensor | None = None
+
+
+def sizes(height: int, width: int, levels: int) -> tuple[tuple[int, int], ...]:
+    """Height and width of each level, smallest first: halves of the next, none below ``SMALLEST``."""
+    found = [(height, width)]
+    while len(found) < levels and max(found[0]) >= 2 * SMALLEST:
+        found.insert(0, (max(1, round(found[0][0] / 2)), max(1, round(found[0][1] / 2))))
+    return tuple(found)
+
+
+def coarse_to_fine(
+    content: Tensor,
+    target: Callable[[int, int], Target],
+    loss: PerceptualLoss,
+    *,
+    init: Tensor,
+    levels: int,
+    steps: int,
+    seconds: float | None,
+    on_snapshot: Callable[[int, Tensor], None] | None = None,
+    report: Report | None = None,
+    should_stop: Callable[[], bool],
+    **settings: Any,
+) -> GatysResult:
+    """Optimise at each level, each from what the one before it changed.
+
+    Args:
+        content: the photo, (1, 3, H, W) in [0, 1].
+        target: of a level, by its height and width.
+        loss: what is minimised at every level.
+        init: where to start, (1, 3, H, W); details that a level is too small for stay as they are in it.
+        levels: how many, as far as the picture is large enough.
+        steps: evaluations of the loss, shared alike.
+        seconds: after which it ends; a level before the last takes at most half of what is left.
+        on_snapshot: see ``gatys.optimise``; pictures are of their level's size.
+        report: is told of every evaluation.
+        should_stop: is asked after every evaluation.
+        settings: the others of ``gatys.optimise``.
+
+    Returns:
+        The last level's result, with the evaluations of all; where there are several, each has its ``size``,
+        the longer side in px, since losses of different sizes do not compare.
+
+    Raises:
+        TrainingError: the loss is infinite or NaN from the start.
+    """
+    height, width = content.shape[-2:]
+    shapes = sizes(height, width, min(levels, steps))
+    start, elapsed = monotonic(), 0.0
+    trace: list[dict[str, float]] = []
+    changed = torch.zeros_like(init)
+    for number, shape in enumerate(shapes):
+        last = number == len(shapes) - 1
+        done = len(trace)
+        left = None if seconds is None else max(0.0, seconds - (monotonic() - start)) / (1 if last else 2)
+        begun = monotonic()
+        first = resized(init, shape)
+
+        def stop(begun: float = begun, left: float | None = left) -> bool:
+            return should_stop() or (left is not None and monotonic() - begun >= left)
+
+        def tell(progress: Progress, done: int = done, shape: tuple[int, int] = shape) -> None:
+            note = progress.note if len(shapes) == 1 else f"{shape[1]}x{shape[0]} px, {progress.note}"
+            if report is not None:
+                report(replace(progress, done=done + progress.done, total=steps, note=note))
+
+        def see(evaluation: int, picture: Tensor, done: int = done) -> None:
+            if on_snapshot is not None:
+                on_snapshot(done + evaluation, picture)
+
+        found = target(*shape)
+        result = optimise(
+            resized(content, shape),
+            found.style,
+            loss,
+            init=first + resized(changed, shape),
+            regions=found.regions,
+            steps=(steps - done) // (len(shapes) - number),
+            on_snapshot=see,
+            report=tell,
+            should_stop=stop,
+            **settings,
+        )
+        for record in result.trace:
+            record["evaluation"] += done
+            record["seconds"] += elapsed
+            if len(shapes) > 1:
+                record["size"] = max(shape)
+        trace += result.trace
+        elapsed = trace[-1]["seconds"]
+        changed = result.picture - first
+        if result.trouble or should_stop():
+            break
+    picture = result.picture if last else (init + resized(changed, (height, width))).clamp(0, 1)
+    return replace(result, picture=picture, trace=trace, seconds=monotonic() - start)
+
+
+def resized(pictures: Tensor, shape: Sequence[int]) -> Tensor:
+    """(B, C, height, width): without aliasing when smaller, smooth when larger."""
+    if tuple(pictures.shape[-2:]) == tuple(shape):
+        return pictures
+    return F.interpolate(pictures, tuple(shape), mode="bicubic", antialias=True)

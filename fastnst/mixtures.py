@@ -1,0 +1,150 @@
+"""Several paintings in one picture: how much of each, and where.
+
+Everywhere, paintings are mixed by their Gram matrices: a weighted mean of squared distances to several
+matrices is the squared distance to their weighted mean, but for a constant. Masks give regions, each with
+paintings of its own: Gatys et al. (2017), https://arxiv.org/abs/1611.07865, section 4.1.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fastnst import config, images, samples
+from fastnst.coarse_to_fine import Target, resized
+from fastnst.errors import ConfigError, ImageError
+from fastnst.losses import PerceptualLoss
+from fastnst.pixels import Floats
+from fastnst.settings import PaintingSettings
+
+_EMPTY = 1e-3  # of the picture: a region smaller than that is none
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One painting of a mixture.
+
+    Args:
+        painting: (1, 3, h, w) in [0, 1], of the size at which its style is measured for the whole picture.
+        weight: beside the others of its region.
+        mask: where it belongs, (1, 1, H, W) of 0 to 1; None for where no mask is.
+    """
+
+    painting: Tensor
+    weight: float
+    mask: Tensor | None = None
+
+
+def chosen(
+    own: PaintingSettings, several: Mapping[str, float], masks: Mapping[str, str]
+) -> dict[str, tuple[PaintingSettings, float]]:
+    """The settings and the weight of each painting, by the name that the user gave it.
+
+    Args:
+        own: the run's ``painting``, and what others have in common with it: size, folder, strength.
+        several: weights by preset name or file; empty for ``own`` alone.
+        masks: files by the same names.
+
+    Raises:
+        ConfigError: a weight is negative, all are 0, or a mask belongs to no painting.
+    """
+    for name, weight in several.items():
+        if not 0 <= weight < float("inf"):
+            raise ConfigError(f"the weight of the painting {name} must be 0 or more, not {weight}")
+    if several and not any(several.values()):
+        raise ConfigError(f"the weights of {', '.join(several)} are all 0: nothing would be painted")
+    if strangers := sorted(set(masks) - set(several)):
+        known = ", ".join(several) or "none"
+        raise ConfigError(f"masks.{strangers[0]} belongs to no painting of paintings={{...}} ({known})")
+    if not several:
+        return {own.name or "painting": (own, 1.0)}
+    found = {}
+    for name, weight in several.items():
+        if weight:
+            preset = name in config.choices("painting") and name != "own"
+            if preset:
+                settings = replace(config.painting(name, own.dir), size=own.size, strength=own.strength)
+            else:
+                settings = replace(own, name=None, title=None, artist=None, year=None, image=name)
+            found[name] = (settings, weight)
+    return found
+
+
+def read_mask(path: str, height: int, width: int) -> Tensor:
+    """A mask as (1, 1, height, width), 0 where it is black and 1 where it is white.
+
+    Raises:
+        ImageError: it cannot be read, is all black, or has another shape than the photo.
+    """
+    picture = images.read(samples.resolve(path))
+    rows, columns = picture.rgb.shape[1:]
+    if abs(rows * width - columns * height) > max(width, height, rows, columns):  # one px of rounding
+        raise ImageError(
+            f"the mask {path} is {columns}x{rows} px and the photo {width}x{height}: a mask has its shape"
+        )
+    grey: Floats = images.resize(picture.rgb, height, width).mean(axis=0)
+    if grey.mean() < _EMPTY:
+        raise ImageError(f"the mask {path} is black: white is where its painting belongs")
+    return torch.from_numpy(np.ascontiguousarray(grey))[None, None].clamp(0, 1)
+
+
+def targets(parts: Sequence[Part], loss: PerceptualLoss, height: int) -> Callable[[int, int], Target]:
+    """What to match at each size of the picture: paintings are made smaller with it.
+
+    Args:
+        parts: at least one.
+        loss: whose style layers count.
+        height: of the picture at full size, px, for which paintings have their right size.
+
+    Raises:
+        ConfigError: masks leave nothing of the picture to a painting without one.
+    """
+    masks = [part.mask for part in parts if part.mask is not None]
+    rest = None
+    if masks:
+        rest = (1 - torch.stack(masks).sum(dim=0)).clamp(0, 1)
+        if any(part.mask is None for part in parts) and rest.mean() < _EMPTY:
+            raise ConfigError("the masks cover the whole picture: nothing is left for a painting without one")
+
+    def at(rows: int, columns: int) -> Target:
+        grams = [_grams(loss, part, rows / height) for part in parts]
+        if rest is None:
+            weights = torch.tensor([part.weight for part in parts])
+            return Target(_mean(grams, weights / weights.sum()))
+        regions, styles = [], []
+        for part, gram in zip(parts, grams, strict=True):
+            if part.mask is not None:
+                regions.append(part.mask)
+                styles.append(gram)
+        without = [i for i, part in enumerate(parts) if part.mask is None]
+        if without:
+            weights = torch.tensor([parts[i].weight for i in without])
+            regions.append(rest)
+            styles.append(_mean([grams[i] for i in without], weights / weights.sum()))
+        scaled = F.adaptive_avg_pool2d(torch.cat(regions), (rows, columns))
+        return Target({layer: torch.cat([style[layer] for style in styles]) for layer in styles[0]}, scaled)
+
+    return at
+
+
+def _grams(loss: PerceptualLoss, part: Part, scale: float) -> dict[str, Tensor]:
+    """The Gram matrices of a painting, made smaller with the picture."""
+    painting = part.painting
+    if scale < 1:
+        painting = resized(painting, [max(32, round(side * scale)) for side in painting.shape[-2:]]).clamp(
+            0, 1
+        )
+    return loss.style_target(painting)
+
+
+def _mean(grams: Sequence[Mapping[str, Tensor]], shares: Tensor) -> dict[str, Tensor]:
+    """The weighted mean of several, by layer."""
+    return {
+        layer: sum(
+            (share * gram[layer] for share, gram in zip(shares.tolist(), grams, strict=True)), 0 * each
+        )
+        for layer, each in grams[0].items()
+    }
