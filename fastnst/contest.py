@@ -6,6 +6,7 @@ picture is known by its bytes: rename a method, and its votes stay; make its pic
 
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def _motifs(folders: Sequence[Path], photos: Path | None, painting: Path | None)
     """What is in at least two of the folders, by names without suffix."""
     methods: dict[str, dict[str, Path]] = {}
     for folder in folders:
-        name = folder.resolve().name
+        name = Path(os.path.realpath(folder)).name
         if name in methods:
             raise ContestError(
                 f"two folders are called {name}, as their methods would be: rename one of them"
@@ -145,7 +146,7 @@ def _motifs(folders: Sequence[Path], photos: Path | None, painting: Path | None)
     return [
         Motif(
             name,
-            "" if painting is None else painting.stem,
+            "" if painting is None else painting.stem.replace("_", " "),
             {method: _picture(named[name]) for method, named in methods.items() if name in named},
             {**shown, **({"photo": _picture(originals[name])} if name in originals else {})},
         )
@@ -211,7 +212,7 @@ def _inside(folder: Path, name: object, record: Path) -> Path:
     if not isinstance(name, str) or "\0" in name:
         raise ContestError(f"{record} is damaged: a picture's path is {name!r}")
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise ContestError(f"{record} is refused: its picture {name} lies outside {folder}")
     if not path.is_file():
         raise ContestError(f"{path}, which {record.name} names, is not there")
