@@ -118,7 +118,7 @@ def _table(standings: "Sequence[Standing]") -> list[str]:
         name = printable(row.method.replace("\n", " "))
         score = chance = ("-", "-")
         if row.score is not None and row.chance is not None:
-            score = f"{row.score.value:+.2f}", f"{row.score.low:+.2f} to {row.score.high:+.2f}"
+            score = f"{round(row.score.value, 2) + 0:+.2f}", f"{row.score.low:+.2f} to {row.score.high:+.2f}"
             chance = f"{row.chance.value:.0%}", f"{row.chance.low:.0%} to {row.chance.high:.0%}"
         rows.append((name, str(row.votes), f"{row.wins:g}", *score, *chance))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
