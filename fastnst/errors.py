@@ -7,6 +7,7 @@
   - ConfigError     a setting has a value that cannot work
   - DataError       there are no photos to train on
   - TrainingError   training cannot go on
+  - ContestError    there is nothing to vote on, or its votes cannot be kept
 """
 
 
@@ -36,3 +37,7 @@ class DataError(FastNSTError):
 
 class TrainingError(FastNSTError):
     """Training cannot go on."""
+
+
+class ContestError(FastNSTError):
+    """There is nothing to vote on, or its votes cannot be kept."""

@@ -12,10 +12,12 @@ import fastnst
 
 TRAINING = {"datasets", "hydra", "matplotlib", "omegaconf", "pytorch_lightning", "skimage", "torchvision"}
 TRAINING |= {"huggingface_hub", "pandas", "pyarrow", "scipy", "torchmetrics"}
-HEAVY = {*TRAINING, "numpy", "openvino", "PIL", "safetensors", "torch", "tqdm"}
+SERVER = {"jinja2", "starlette", "uvicorn"}
+HEAVY = {*TRAINING, *SERVER, "numpy", "openvino", "PIL", "safetensors", "torch", "tqdm"}
 CALLS_HOME = {"openvino.tools.ovc", "openvino_telemetry", "http.client", "urllib.request"}
 NEEDLESS = {  # for one JPEG on a CPU, when the network is compiled: what was seen to creep in, and takes time
     *TRAINING,
+    *SERVER,
     *CALLS_HOME,
     "torch",
     "tqdm",
@@ -71,6 +73,7 @@ def after(arguments: list[str], modules: set[str], folder) -> set[str]:
         ["train", "--help"],
         ["gatys", "--help"],
         ["demo", "--help"],
+        ["vote", "--help"],
         ["--version"],
     ],
     ids=" ".join,

@@ -56,6 +56,9 @@ LAYERS = [
     {"demo", "peak_memory", "repaint"},
     {"refine"},
     {"bench", "stylise", "gallery", "blend"},
+    {"contest", "ranking"},
+    {"ballots"},
+    {"web"},
     {"cli"},
 ]
 ALLOWED = {("vgg_weights", "vgg")}  # the scale of weights that are the user's own is measured by running them

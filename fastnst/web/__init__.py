@@ -1,0 +1,1 @@
+"""Web pages on this machine, for people in front of it."""
