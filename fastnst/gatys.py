@@ -4,7 +4,7 @@ The slow way, and the baseline: the loss is the one that networks are trained on
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -46,7 +46,7 @@ class GatysResult:
 
 def optimise(
     content: Tensor,
-    style: Tensor,
+    style: Tensor | Mapping[str, Tensor],
     loss: PerceptualLoss,
     *,
     init: Tensor,
@@ -64,7 +64,7 @@ def optimise(
 
     Args:
         content: the photo, (1, 3, H, W) in [0, 1].
-        style: the painting, (1, 3, h, w) in [0, 1].
+        style: the painting, (1, 3, h, w) in [0, 1], or its ``loss.style_target``.
         loss: what is minimised; on the device of the pictures.
         init: where to start, (1, 3, H, W).
         optimizer: ``lbfgs`` or ``adam``.
@@ -81,7 +81,7 @@ def optimise(
         TrainingError: the loss is infinite or NaN from the start.
     """
     content_target = loss.content_target(content)
-    style_target = loss.style_target(style)
+    style_target = loss.style_target(style) if isinstance(style, Tensor) else style
     picture = init.detach().clamp(0, 1).clone(memory_format=torch.contiguous_format).requires_grad_()
     stepper = _stepper(optimizer, picture, lr=lr, betas=betas, history=history)
     kept, best = picture.detach().clone(), {"total": math.inf}

@@ -45,7 +45,9 @@ LAYERS = [
         "big_pictures",
     },
     {"demo", "peak_memory", "repaint"},
-    {"bench", "stylise", "gallery", "blend"},
+    {"bench", "stylise", "gallery", "blend", "compare_summary"},
+    {"comparison", "compare_results", "compare_report"},
+    {"compare_run"},
     {"cli"},
 ]
 ALLOWED = {("vgg_weights", "vgg")}  # the scale of weights that are the user's own is measured by running them
