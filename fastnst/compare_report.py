@@ -4,11 +4,11 @@ import base64
 import io
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
@@ -35,14 +35,9 @@ def write(path: Path, results: Values, folder: Path) -> None:
     Raises:
         FastNSTError: the system refuses to write there.
     """
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"number": number, "times": times}
-    environment.globals |= {"picture": lambda name, side=LARGEST: _picture(folder / name, side)}
-    text = environment.get_template("compare.html").render(
+    text = _template().render(
         results=results,
+        picture=lambda name: _picture(folder / name, PAINTING if name.endswith("painting.png") else LARGEST),
         sentences=in_short(results),
         worse=worse(results["pairs"]),
         overview=_rows(results["summary"], results["pairs"]),
@@ -53,10 +48,23 @@ def write(path: Path, results: Values, folder: Path) -> None:
         command=_command(results["settings"]),
         settings=dict(flat(results["settings"])),
         kinds=KINDS,
-        plotly=Markup(get_plotlyjs()),
+        plotly=get_plotlyjs(),
     )
     with files.atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "times": times}
+    return environment.get_template("compare.html")
 
 
 def in_short(results: Values) -> list[str]:
@@ -72,8 +80,8 @@ def in_short(results: Values) -> list[str]:
     ]
     if found["overtaken"]:
         sentences.append(
-            f"The optimiser has the network's loss after {number(found['overtaken_at']['median'])} "
-            f"evaluations: at equal quality the network is {_times(speed['equal_quality'])} faster."
+            f"The optimiser has the network's loss at evaluation {number(found['overtaken_at']['median'])}: "
+            f"at equal quality the network is {_times(speed['equal_quality'])} faster."
         )
     if missed := found["pairs"] - found["overtaken"]:
         sentences.append(
@@ -144,7 +152,11 @@ def _rows(
     losses = {name: name.removeprefix("losses.") for name in names if name.startswith("losses.")}
     raw = {name: label.removeprefix("raw/") for name, label in losses.items() if label.startswith("raw/")}
     groups = {
-        "Loss, weighted": {name: label for name, label in losses.items() if name not in raw},
+        "Loss, weighted": {
+            name: label
+            for name, label in losses.items()
+            if name not in raw and any(_above_0(values[way].get(name)) for way in WAYS)
+        },
         "Distance of each layer, before its weight": {
             name: label.replace("/", " ").replace("_coarse", ", smaller") for name, label in raw.items()
         },
@@ -166,6 +178,10 @@ def _rows(
             )
         )
     return [(heading, rows) for heading, rows in found if rows]
+
+
+def _above_0(value: Any) -> bool:
+    return bool(value["max"] if isinstance(value, dict) else value)
 
 
 def _count(name: str, pairs: Sequence[Values]) -> str:

@@ -139,7 +139,9 @@ def _inputs(settings: CompareSettings) -> Inputs:
     device = devices.choose(settings.device)
     for style in styles.values():
         recorded_loss(style.record)
-        painting_of(style, settings.paintings_dir)
+        painting = painting_of(style, settings.paintings_dir)
+        if painting.sha256 != style.record["painting"].get("sha256", painting.sha256):
+            logger.warning("%s was trained for another picture of %s", style.path, painting.title)
         engines.open_engine(style, device=str(device), precision="float32")
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     return Inputs(named, styles, weights, device, choose_dtype(settings.vgg.precision, device.type))

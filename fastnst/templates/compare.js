@@ -27,16 +27,23 @@ for (const slider of document.querySelectorAll(".slider")) {
 
 const axis = (title, more) => ({
   title: { text: title, font: { size: 13 } }, gridcolor: "#ecece8", linecolor: "#9a9a9a",
-  ticks: "outside", tickcolor: "#9a9a9a", ticklen: 4, tickfont: { size: 12 }, zeroline: false, ...more,
+  ticks: "outside", tickcolor: "#9a9a9a", ticklen: 4, tickfont: { size: 12 }, zeroline: false, type: "log", dtick: "D2",
+  exponentformat: "power", fixedrange: true, ...more,
 });
 const layout = (more) => ({
   font: { family: css.getPropertyValue("--plain"), color: colour("ink") },
   paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hoverlabel: { font: { size: 12 } },
   margin: { l: 54, r: 12, t: 8, b: 44 }, dragmode: false,
-  xaxis: axis("evaluations of the loss", { type: "log", dtick: 1, fixedrange: true }), ...more,
+  xaxis: axis("evaluations of the loss"), ...more,
 });
 const CONFIG = { displayModeBar: false, responsive: true };
 const numbers = (values) => values.map((_, index) => index + 1);
+
+const limits = (curve) => {  // the content term begins at nothing, which would press all else together
+  const values = ["total", "content", "style"].map((term) => curve.terms[term].filter((value) => value > 0));
+  const middles = values.filter((all) => all.length).map((all) => [...all].sort((a, b) => a - b)[all.length >> 1]);
+  return [Math.log10(Math.min(...middles, curve.goal.total) / 3), Math.log10(Math.max(...values[0], curve.goal.total) * 1.6)];
+};
 
 const drawPair = (place, curve) => {
   const steps = numbers(curve.terms.total);
@@ -57,12 +64,13 @@ const drawPair = (place, curve) => {
       marker: { size: 11, color: "#fff", line: { color: colour("ink"), width: 2 } },
     });
     annotations.push({
-      x: Math.log10(curve.overtaken), y: Math.log10(y), text: `overtakes at ${curve.overtaken}`, ax: 0, ay: -34,
+      x: Math.log10(curve.overtaken), y: Math.log10(y), text: `overtakes at ${curve.overtaken}`, ay: -34,
+      ax: Math.log(curve.overtaken) < 0.7 * Math.log(steps.length) ? 62 : -62,
       showarrow: true, arrowhead: 0, arrowwidth: 1, font: { size: 12 }, bgcolor: "rgba(253,253,251,.85)",
     });
   }
   Plotly.newPlot(place, traces, layout({
-    annotations, yaxis: axis("loss", { type: "log", fixedrange: true }),
+    annotations, yaxis: axis("loss", { range: limits(curve) }),
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
   }), CONFIG);
 };
@@ -83,7 +91,7 @@ const drawAll = (place) => {
   });
   const longest = Math.max(...data.map((curve) => curve.seconds.length));
   Plotly.newPlot(place, traces, layout({
-    yaxis: axis("loss, network = 1", { type: "log", fixedrange: true }),
+    yaxis: axis("loss, network = 1"),
     shapes: [{ type: "line", x0: 1, x1: longest, y0: 1, y1: 1, line: { color: colour("fast"), width: 2.5 } }],
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
   }), CONFIG);
