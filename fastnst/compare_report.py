@@ -80,12 +80,12 @@ def in_short(results: Values) -> list[str]:
     ]
     if found["overtaken"]:
         sentences.append(
-            f"The optimiser has the network's loss at evaluation {number(found['overtaken_at']['median'])}: "
-            f"at equal quality the network is {_times(speed['equal_quality'])} faster."
+            f"The optimiser overtakes it at evaluation {number(found['overtaken_at']['median'])}: at equal "
+            f"quality the network is {_times(speed['equal_quality'])} faster."
         )
     if missed := found["pairs"] - found["overtaken"]:
         sentences.append(
-            f"In {missed} of {found['pairs']} pairs it does not reach it within {steps} evaluations."
+            f"In {missed} of {found['pairs']} pairs it does not overtake within {steps} evaluations."
         )
     if ratio is not None:
         sentences.append(f"In the end the network's loss is {_times(ratio)} the optimiser's.")
@@ -127,7 +127,7 @@ def number(value: float | None) -> str:
         return "\N{EN DASH}"
     if isinstance(value, int) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return "0" if value == 0 else f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1e}"
+    return "0" if value == 0 else f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
 
 
 def times(ratio: float) -> str:

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -187,21 +188,19 @@ def _judged(
 ) -> Iterator[tuple[Pair, Judge]]:
     """Each pair with who measures it; photo and painting are in the folder then."""
     ruler = VGG19Features(inputs.weights, [NEUTRAL], dtype=inputs.dtype).to(inputs.device)
-    current, loss, painting = "", None, None
-    target: dict[str, torch.Tensor] = {}
-    for pair in pairs:
-        style = inputs.styles[pair.style]
-        if pair.style != current or loss is None:
-            current = pair.style
-            loss = losses.build(
-                recorded_loss(style.record), inputs.weights, strength=1, dtype=inputs.dtype
-            ).to(inputs.device)
-            target, painting = style_target(style, loss, folder=settings.paintings_dir, device=inputs.device)
+    for name, of_one_style in groupby(pairs, key=lambda pair: pair.style):
+        style = inputs.styles[name]
+        loss = losses.build(recorded_loss(style.record), inputs.weights, strength=1, dtype=inputs.dtype)
+        loss.to(inputs.device)
+        target, painting = style_target(style, loss, folder=settings.paintings_dir, device=inputs.device)
+        for pair in of_one_style:
             if painting is not None:
                 images.save(out / pair.painting, Photo(painting))
-        photo = images.load(inputs.photos[pair.photo], size=pair.size, min_side=MIN_SIDE).pixels
-        judge = Judge(photo, loss=loss, style=target, painting=painting, ruler=ruler, device=inputs.device)
-        yield pair, judge
+            photo = images.load(inputs.photos[pair.photo], size=pair.size, min_side=MIN_SIDE).pixels
+            judge = Judge(
+                photo, loss=loss, style=target, painting=painting, ruler=ruler, device=inputs.device
+            )
+            yield pair, judge
 
 
 def _compared(
