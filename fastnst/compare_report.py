@@ -73,8 +73,10 @@ def in_short(results: Values) -> list[str]:
     if not found["pairs"]:
         return ["No pair is finished yet."]
     speed, ratio = found["speed_up"], found["loss_ratio"]["total"]
+    pairs = found["pairs"]
+    start = f"In the median of {pairs} pairs the" if pairs > 1 else "The"
     sentences = [
-        f"The network takes {number(found['fast']['ms']['median'])} ms a picture, the optimiser "
+        f"{start} network takes {number(found['fast']['ms']['median'])} ms a picture, the optimiser "
         f"{number(found['gatys']['seconds']['median'])} s for its {steps} evaluations: "
         f"{_times(speed['equal_budget'])} longer."
     ]

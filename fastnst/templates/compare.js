@@ -27,8 +27,8 @@ for (const slider of document.querySelectorAll(".slider")) {
 
 const axis = (title, more) => ({
   title: { text: title, font: { size: 13 } }, gridcolor: "#ecece8", linecolor: "#9a9a9a",
-  ticks: "outside", tickcolor: "#9a9a9a", ticklen: 4, tickfont: { size: 12 }, zeroline: false, type: "log", dtick: "D2",
-  exponentformat: "power", fixedrange: true, ...more,
+  ticks: "outside", tickcolor: "#9a9a9a", ticklen: 4, tickfont: { size: 12 }, zeroline: false,
+  type: "log", dtick: "D2", exponentformat: "power", fixedrange: true, ...more,
 });
 const layout = (more) => ({
   font: { family: css.getPropertyValue("--plain"), color: colour("ink") },
@@ -39,18 +39,21 @@ const layout = (more) => ({
 const CONFIG = { displayModeBar: false, responsive: true };
 const numbers = (values) => values.map((_, index) => index + 1);
 
-const limits = (curve) => {  // the content term begins at nothing, which would press all else together
-  const values = ["total", "content", "style"].map((term) => curve.terms[term].filter((value) => value > 0));
-  const middles = values.filter((all) => all.length).map((all) => [...all].sort((a, b) => a - b)[all.length >> 1]);
-  return [Math.log10(Math.min(...middles, curve.goal.total) / 3), Math.log10(Math.max(...values[0], curve.goal.total) * 1.6)];
+// The content term begins at nothing, which would press all else together.
+const limits = ({ terms, goal }) => {
+  const above = Object.values(terms).map((values) => values.filter((value) => value > 0).sort((a, b) => a - b));
+  const middles = above.filter((values) => values.length).map((values) => values[values.length >> 1]);
+  const ends = [Math.min(...middles, goal.total) / 3, 1.6 * Math.max(...terms.total, goal.total)];
+  return ends.map(Math.log10);
 };
 
 const drawPair = (place, curve) => {
   const steps = numbers(curve.terms.total);
   const text = curve.seconds.map((seconds) => `${seconds} s`);
   const line = (term, dash, width) => ({
-    x: steps, y: curve.terms[term], text, name: term === "total" ? "Gatys, total" : `Gatys, ${term}`, mode: "lines",
-    line: { color: colour("gatys"), dash, width }, hovertemplate: "%{y:.4g} at evaluation %{x}, %{text}<extra></extra>",
+    x: steps, y: curve.terms[term], text, name: `Gatys, ${term}`, mode: "lines",
+    line: { color: colour("gatys"), dash, width },
+    hovertemplate: "%{y:.4g} at evaluation %{x}, %{text}<extra></extra>",
   });
   const traces = [line("total", "solid", 2.5), line("content", "dot", 1.3), line("style", "dash", 1.3), {
     x: [1, steps.length], y: [curve.goal.total, curve.goal.total], name: "network, total", mode: "lines",
@@ -78,15 +81,18 @@ const drawPair = (place, curve) => {
 const drawAll = (place) => {
   const styles = [...new Set(data.map((curve) => curve.style))];
   const traces = data.map((curve, index) => ({
-    x: numbers(curve.terms.total), y: curve.terms.total.map((value) => value === null ? null : value / curve.goal.total),
-    name: curve.style.replaceAll("_", " "), legendgroup: curve.style, mode: "lines", text: curve.terms.total.map(() => curve.title),
+    x: numbers(curve.terms.total),
+    y: curve.terms.total.map((value) => value === null ? null : value / curve.goal.total),
+    name: curve.style.replaceAll("_", " "), legendgroup: curve.style, mode: "lines",
+    text: curve.terms.total.map(() => curve.title),
     showlegend: data.findIndex((other) => other.style === curve.style) === index,
     line: { color: PALETTE[styles.indexOf(curve.style) % PALETTE.length], width: 1.6 },
     hovertemplate: "%{text}<br>%{y:.3g} of the network's loss at evaluation %{x}<extra></extra>",
   }));
   const crossed = data.filter((curve) => curve.overtaken);
   traces.push({
-    x: crossed.map((curve) => curve.overtaken), y: crossed.map(() => 1), mode: "markers", showlegend: false, hoverinfo: "skip",
+    x: crossed.map((curve) => curve.overtaken), y: crossed.map(() => 1), mode: "markers",
+    showlegend: false, hoverinfo: "skip",
     marker: { size: 8, color: "#fff", line: { color: colour("ink"), width: 1.5 } },
   });
   const longest = Math.max(...data.map((curve) => curve.seconds.length));
