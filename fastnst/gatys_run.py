@@ -177,7 +177,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         caught[0] if caught else None,
     )
     with files.atomic(outcome.trace) as partial:
-        partial.write_text(json.dumps(_finite(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(finite(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     trace_plot(
         {settings.optimizer: result.trace},
         outcome.plot,
@@ -229,10 +229,7 @@ def _initial(settings: GatysSettings, photo: Floats, painting: Floats) -> Floats
     if settings.init == "content":
         return photo
     if settings.init == "noise":
-        rng = torch.Generator().manual_seed(settings.seed)
-        # Mild: of noise over the whole range, 200 evaluations of L-BFGS left a speckle in the picture.
-        noise: Floats = (0.5 + 0.1 * torch.randn(photo.shape, generator=rng)).clamp(0, 1).numpy()
-        return noise
+        return noise(*photo.shape[1:], seed=settings.seed)
     if settings.init == "style":
         return _cover(painting, *photo.shape[1:])
     if settings.init.startswith(NETWORK):
@@ -246,6 +243,14 @@ def _initial(settings: GatysSettings, photo: Floats, painting: Floats) -> Floats
             f"init={settings.init} is neither content, noise, style nor style:NAME, nor a picture's file"
         )
     return _cover(images.read(path).rgb, *photo.shape[1:])
+
+
+def noise(height: int, width: int, *, seed: int) -> Floats:
+    """A picture to start from, (3, H, W), that shows nothing."""
+    rng = torch.Generator().manual_seed(seed)
+    # Mild: of noise over the whole range, 200 evaluations of L-BFGS left a speckle in the picture.
+    rgb: Floats = (0.5 + 0.1 * torch.randn(3, height, width, generator=rng)).clamp(0, 1).numpy()
+    return rgb
 
 
 def _cover(rgb: Floats, height: int, width: int) -> Floats:
@@ -267,10 +272,10 @@ def _array(picture: Tensor) -> Floats:
     return array
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The same, with None for infinite and NaN: JSON has no words for them."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -57,7 +57,7 @@ def find(settings: PaintingSettings) -> Path | None:
 def style_name(settings: PaintingSettings) -> str:
     """What a style of that painting is called, of a-z, 0-9, _ and -; errors as ``find``'s."""
     path = find(settings)
-    return _plain(settings.name or (BUILTIN.removeprefix("builtin:") if path is None else path.stem))
+    return plain(settings.name or (BUILTIN.removeprefix("builtin:") if path is None else path.stem))
 
 
 def load(settings: PaintingSettings, size: int) -> Painting:
@@ -134,7 +134,7 @@ def _read(path: Path, size: int) -> NDArray[np.float32]:
     return picture.rgb * picture.alpha + (1 - picture.alpha)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """``name`` in small letters, digits, ``_`` and ``-``: "Café (2).old" is cafe_2_old."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9-]+", "_", ascii_only.lower()).strip("_-") or "painting"

@@ -28,7 +28,7 @@ PIXEL_BYTES = {torch.float32: 1300, torch.bfloat16: 800}
 
 @dataclass
 class RefineSettings:
-    """conf/refine.yaml."""
+    """conf/refine/default.yaml."""
 
     optimizer: str
     lr: float
@@ -55,7 +55,7 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
         WeightsError: VGG-19's weights cannot be read.
     """
     require(evaluations >= 1, f"refining needs at least 1 evaluation, not {evaluations}")
-    settings = config.plain(RefineSettings, "refine")
+    settings = config.plain(RefineSettings, "refine/default")
     where = devices.choose(device)
     dtype = choose_dtype(settings.precision, where.type)
     weights = vgg_weights.load("original")

@@ -121,11 +121,8 @@ class GatysSettings:
     out: str
 
     def __post_init__(self) -> None:
-        require(
-            self.optimizer in ("adam", "lbfgs"), f"optimizer must be adam or lbfgs, not {self.optimizer!r}"
-        )
         require(self.size >= 32, f"size must be at least 32 px, not {self.size}")
-        require(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
+        _check_optimiser(self)
         require(
             self.seconds is None or 0 < self.seconds < math.inf,
             f"seconds must be above 0 and finite, or null, not {self.seconds}",
@@ -136,15 +133,58 @@ class GatysSettings:
             f"colours must be painting, match or photo, not {self.colours!r}",
         )
         require(0.1 <= self.style_scale <= 10, f"style_scale must be from 0.1 to 10, not {self.style_scale}")
-        require(0 < self.lr < math.inf, f"lr must be above 0 and finite, not {self.lr}")
-        require(
-            len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
-            f"betas must be two numbers from 0 to below 1, not {self.betas}",
-        )
-        require(self.history >= 1, f"history must be at least 1, not {self.history}")
-        require(0 <= self.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {self.seed}")
         every = self.snapshot_every
         require(every is None or every >= 1, f"snapshot_every must be at least 1 or null, not {every}")
+
+
+@dataclass
+class CompareSettings:
+    """The fast network against the per-picture optimiser: ``fastnst.compare_run``."""
+
+    content: Any  # a file, folder or sample:NAME, or a list of them
+    style: Any  # a name or file, or a list of them
+    size: Any  # px, or a list of them
+    paintings_dir: str
+    vgg: VGGSettings
+    optimizer: str
+    steps: int
+    lr: float
+    betas: list[float]
+    history: int
+    init: str
+    device: str
+    seed: int
+    out: str
+
+    def __post_init__(self) -> None:
+        examples = {"content": "[sample:chelsea,photos]", "style": "[starry_night,mine.safetensors]"}
+        for name, example in {**examples, "size": "[256,512]"}.items():
+            given = getattr(self, name)
+            several = given if isinstance(given, list) else [given]
+            require(
+                bool(several) and None not in several and "" not in several,
+                f"{name} names nothing; for example: {name}={example}",
+            )
+            setattr(self, name, list(dict.fromkeys(several)))
+        for size in self.size:
+            require(type(size) is int and size >= 32, f"size must be numbers from 32 px, not {size!r}")
+        require(self.init in ("content", "noise"), f"init must be content or noise, not {self.init!r}")
+        _check_optimiser(self)
+
+
+def _check_optimiser(settings: GatysSettings | CompareSettings) -> None:
+    require(
+        settings.optimizer in ("adam", "lbfgs"),
+        f"optimizer must be adam or lbfgs, not {settings.optimizer!r}",
+    )
+    require(settings.steps >= 1, f"steps must be at least 1, not {settings.steps}")
+    require(0 < settings.lr < math.inf, f"lr must be above 0 and finite, not {settings.lr}")
+    require(
+        len(settings.betas) == 2 and all(0 <= beta < 1 for beta in settings.betas),
+        f"betas must be two numbers from 0 to below 1, not {settings.betas}",
+    )
+    require(settings.history >= 1, f"history must be at least 1, not {settings.history}")
+    require(0 <= settings.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {settings.seed}")
 
 
 @dataclass

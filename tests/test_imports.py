@@ -72,6 +72,7 @@ def after(arguments: list[str], modules: set[str], folder) -> set[str]:
         ["stylise", "--help"],
         ["train", "--help"],
         ["gatys", "--help"],
+        ["compare", "--help"],
         ["demo", "--help"],
         ["vote", "--help"],
         ["--version"],
