@@ -11,6 +11,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from fastnst.canvas import Canvas
 from fastnst.errors import ConfigError, TrainingError
 from fastnst.losses import PerceptualLoss
 from fastnst.progress import Progress, Report
@@ -56,6 +57,7 @@ def optimise(
     betas: Sequence[float] = (0.9, 0.99),
     steps: int,
     history: int,
+    scales: Sequence[int] = (1,),
     snapshot_every: int | None = None,
     on_snapshot: Callable[[int, Tensor], None] | None = None,
     report: Report | None = None,
@@ -74,6 +76,7 @@ def optimise(
         betas: Adam's. The second is below the usual 0.999, since there are few steps to average.
         steps: evaluations of the loss and its gradient. Each optimiser makes one a step.
         history: steps that L-BFGS remembers, each two pictures of memory.
+        scales: resolutions that are changed at once: see ``Canvas``.
         snapshot_every: evaluations between calls of ``on_snapshot``.
         on_snapshot: is given the evaluation's number and its picture, (1, 3, H, W).
         report: is told of every evaluation.
@@ -84,14 +87,15 @@ def optimise(
     """
     content_target = loss.content_target(content)
     style_target = loss.style_target(style) if isinstance(style, Tensor) else style
-    picture = init.detach().clamp(0, 1).clone(memory_format=torch.contiguous_format).requires_grad_()
-    stepper = _stepper(optimizer, picture, lr=lr, betas=betas, history=history)
-    kept, best = picture.detach().clone(), {"total": math.inf}
+    canvas = Canvas(init, scales)
+    stepper = _stepper(optimizer, canvas.tensors, lr=lr, betas=betas, history=history)
+    kept, best = canvas.picture().detach().clone(), {"total": math.inf}
     trace: list[dict[str, float]] = []
     trouble, stopped, stuck = "", False, 0
     start = perf_counter()
     for number in range(1, steps + 1):
-        picture.grad = None
+        stepper.zero_grad()
+        picture = canvas.picture()
         terms = loss(picture, content_target, style_target, regions=regions)
         terms.total.backward()
         values = terms.values()
@@ -111,11 +115,10 @@ def optimise(
 
         before = picture.detach().clone()
         stepper.step(lambda total=total: total)  # type: ignore[misc]  # measured above, at this very picture
-        with torch.no_grad():
-            picture.clamp_(0, 1)  # projected onto the range of pictures: Johnson et al. (2016), section 4.1
-        stuck = stuck + 1 if torch.equal(picture, before) else 0
+        canvas.project()
+        stuck = stuck + 1 if torch.equal(canvas.picture(), before) else 0
         if stuck == 1:  # L-BFGS's memory may point uphill: a new one starts along the gradient
-            stepper = _stepper(optimizer, picture, lr=lr, betas=betas, history=history)
+            stepper = _stepper(optimizer, canvas.tensors, lr=lr, betas=betas, history=history)
         elif stuck > 1:
             break  # the gradient is zero
     if best["total"] == math.inf:
@@ -124,17 +127,17 @@ def optimise(
 
 
 def _stepper(
-    name: str, picture: Tensor, *, lr: float, betas: Sequence[float], history: int
+    name: str, tensors: Sequence[Tensor], *, lr: float, betas: Sequence[float], history: int
 ) -> torch.optim.Optimizer:
-    """An optimiser of one tensor that evaluates its closure once a step."""
+    """An optimiser of a canvas that evaluates its closure once a step."""
     # Figures: Starry Night at 192 px, 200 evaluations from the photo, total loss in float32: 136.6 before.
     if name == "adam":
         # With VGG-19 in bfloat16: lr 0.02: 6.81; 0.04: 6.90; 0.04 falling to 0.004 along a cosine: 7.24.
-        return torch.optim.Adam([picture], lr=lr, betas=(betas[0], betas[1]))
+        return torch.optim.Adam(tensors, lr=lr, betas=(betas[0], betas[1]))
     if name != "lbfgs":
         raise ConfigError(f"optimizer must be adam or lbfgs, not {name!r}")
     # Plain steps, projected: 6.35 (6.61 with VGG-19 in bfloat16). With strong Wolfe on clamped pixels 6.31,
     # on a sigmoid's argument 6.45: no gain for a line search, whose evaluations cannot be planned.
     return torch.optim.LBFGS(
-        [picture], lr=1.0, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0
+        tensors, lr=1.0, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0
     )

@@ -82,18 +82,17 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         )
     out = files.typed_path(settings.out)
     photo_file = samples.resolve(settings.content)
-    mixture = mixtures.chosen(settings.painting, settings.paintings, settings.masks)
+    given = settings.masks or {}
+    mixture = mixtures.chosen(settings.painting, settings.paintings or {}, given)
     for painting, _ in mixture.values():
         paintings.find(painting)
     photo = images.read(photo_file, size=settings.size, min_side=MIN_SIDE)
     for note in photo.notes:
         logger.warning("%s: %s", photo_file, note)
     masks = {
-        name: mixtures.read_mask(settings.masks[name], photo.height, photo.width)
-        for name in mixture
-        if name in settings.masks
+        name: mixtures.read_mask(given[name], photo.height, photo.width) for name in mixture if name in given
     }
-    _check_output(out, settings, [photo_file, *map(samples.resolve, settings.masks.values())], mixture)
+    _check_output(out, settings, [photo_file, *map(samples.resolve, given.values())], mixture)
 
     device = devices.choose(settings.device)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
@@ -140,6 +139,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             steps=settings.steps,
             seconds=settings.seconds,
             history=settings.history,
+            scales=settings.scales,
             snapshot_every=settings.snapshot_every,
             on_snapshot=on_snapshot,
             report=report,

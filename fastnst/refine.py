@@ -34,6 +34,7 @@ class RefineSettings:
     lr: float
     betas: list[float]
     history: int
+    scales: list[int]
     precision: str
 
 
@@ -58,9 +59,10 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
     settings = config.plain(RefineSettings, "refine/default")
     where = devices.choose(device)
     dtype = choose_dtype(settings.precision, where.type)
+    stored = style_targets.stored(style)
     weights = vgg_weights.load("original")
     loss = losses.build(recorded_loss(style.record), weights, strength=1, dtype=dtype).to(where)
-    target = {layer: gram.to(where) for layer, gram in style_targets.stored(style).items()}
+    target = {layer: gram.to(where) for layer, gram in stored.items()}
 
     def refined(photo: Bytes, picture: Bytes) -> Bytes:
         if where.type == "cpu":
@@ -75,6 +77,7 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
             betas=settings.betas,
             steps=evaluations,
             history=settings.history,
+            scales=settings.scales,
             report=report,
         )
         done = (result.picture[0] * 255).round().to(torch.uint8).permute(1, 2, 0)

@@ -98,8 +98,8 @@ class GatysSettings:
 
     content: str | None
     painting: PaintingSettings
-    paintings: dict[str, float]
-    masks: dict[str, str]
+    paintings: dict[str, float] | None
+    masks: dict[str, str] | None
     colours: str
     style_scale: float
     loss: LossSettings
@@ -114,6 +114,7 @@ class GatysSettings:
     lr: float
     betas: list[float]
     history: int
+    scales: list[int]
     normalise_gradients: bool
     device: str
     snapshot_every: int | None
@@ -126,6 +127,10 @@ class GatysSettings:
         require(
             self.seconds is None or 0 < self.seconds < math.inf,
             f"seconds must be above 0 and finite, or null, not {self.seconds}",
+        )
+        require(
+            self.scales[:1] == [1] and all(1 <= scale <= 64 for scale in self.scales),
+            f"scales must begin with 1 and be at most 64, not {self.scales}",
         )
         require(1 <= self.levels <= 8, f"levels must be from 1 to 8, not {self.levels}")
         require(

@@ -1,0 +1,100 @@
+"""From small to large."""
+
+import pytest
+import torch
+
+from fastnst import coarse_to_fine as module
+from fastnst.coarse_to_fine import Target, coarse_to_fine, sizes
+from fastnst.losses import PerceptualLoss
+from fastnst.vgg import VGG19Features
+
+SETTINGS = {"optimizer": "lbfgs", "lr": 0.02, "history": 10}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(module, "SMALLEST", 8)
+
+
+@pytest.fixture
+def loss(tiny_weights):
+    return PerceptualLoss(
+        VGG19Features(tiny_weights, ["relu1_1", "relu2_1", "relu3_1"]),
+        content_layers={"relu3_1": 1.0},
+        style_layers={"relu1_1": 0.5, "relu2_1": 0.5},
+        content_weight=1.0,
+        style_weight=100.0,
+        tv_weight=0.0,
+    )
+
+
+@pytest.fixture
+def run(loss, photo):
+    def call(**changes):
+        seen = []
+
+        def target(height, width):
+            seen.append((height, width))
+            return Target(loss.style_target(module.resized(photo.square(), (height, width))))
+
+        settings = {"levels": 2, "steps": 20, "seconds": None, "should_stop": lambda: False, **SETTINGS}
+        return coarse_to_fine(photo, target, loss, init=photo, **(settings | changes)), seen
+
+    return call
+
+
+def test_each_level_is_half_the_next():
+    assert sizes(100, 75, 3) == ((25, 19), (50, 38), (100, 75))
+    assert sizes(100, 75, 1) == ((100, 75),)
+    assert sizes(14, 10, 5) == ((14, 10),)  # half would be too small
+
+
+def test_evaluations_are_shared_and_counted_on(run):
+    result, seen = run(steps=21)
+    assert seen == [(12, 16), (24, 32)]
+    assert [record["evaluation"] for record in result.trace] == list(range(1, 22))
+    assert [record["size"] for record in result.trace] == [16] * 10 + [32] * 11
+    seconds = [record["seconds"] for record in result.trace]
+    assert seconds == sorted(seconds)
+    assert result.best["total"] == min(record["total"] for record in result.trace if record["size"] == 32)
+
+
+def test_what_a_level_changed_goes_on_to_the_next(run, photo, loss):
+    result, _ = run()
+    (first,) = [record["total"] for record in result.trace if record["evaluation"] == 11]
+    alone, _ = run(levels=1)
+    assert first < alone.trace[0]["total"]
+    assert "size" not in alone.trace[0]
+
+
+def test_one_level_is_the_optimiser_itself(run, photo, loss):
+    from fastnst.gatys import optimise
+
+    result, _ = run(levels=1)
+    plain = optimise(photo, photo.square(), loss, init=photo, steps=20, **SETTINGS)
+    assert torch.equal(result.picture, plain.picture)
+
+
+def test_fewer_steps_than_levels_leave_levels_out(run):
+    result, seen = run(levels=4, steps=1)
+    assert seen == [(24, 32)]
+    assert result.evaluations == 1
+
+
+def test_a_stop_on_the_way_still_gives_a_picture_of_full_size(run, photo):
+    asked = []
+
+    def should_stop():
+        asked.append(1)
+        return len(asked) >= 3
+
+    result, seen = run(should_stop=should_stop)
+    assert seen == [(12, 16)]
+    assert result.picture.shape == photo.shape
+    assert result.stopped_early
+
+
+def test_time_that_is_out_ends_it(run):
+    result, _ = run(seconds=1e-9, steps=1000)
+    assert result.evaluations == 2  # each level sees one
+    assert result.stopped_early
