@@ -350,6 +350,26 @@ def automatic(results: Results) -> str:
     return table(heads, rows) if rows else MISSING
 
 
+def refining(results: Results) -> str:
+    """Time to what the plain optimiser reaches, by photo and style."""
+    known = results.read("refining")
+    if known is None:
+        return MISSING
+    ways = list(known["pairs"][0]["seconds"])
+
+    def cell(one: dict[str, Any], way: str) -> str:
+        seconds = one["seconds"][way]
+        if seconds is None:
+            return f"not in {one['curves'][way][-1][0]:,.0f} s"
+        return f"{seconds:,.0f} s ({seconds / one['seconds'][ways[0]]:.2f})"
+
+    rows = [
+        [one["photo"], one["style"], str(one["size"]), str(one["steps"]), *(cell(one, way) for way in ways)]
+        for one in known["pairs"]
+    ]
+    return said(known["environment"]) + table(["photo", "style", "px", "evaluations", *ways], rows)
+
+
 def number(ms: float) -> str:
     """Three digits, or all before the point."""
     return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}"
@@ -368,6 +388,7 @@ TABLES = {
     "artefacts": artefacts,
     "strengths": strengths,
     "automatic": automatic,
+    "refining": refining,
     "warm_start": warm_start,
     "step": step,
 }

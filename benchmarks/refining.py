@@ -1,0 +1,195 @@
+"""How long Gatys' optimiser takes to a set loss: plain, coarse to fine, and from a network's picture.
+
+    python benchmarks/refining.py --paintings FOLDER [--size 512] [PHOTO...]
+
+The goal of each photo and style is what plain L-BFGS on pixels reaches from the photo in ``--steps``
+evaluations, all in float32, on the loss that the style was trained for. The other ways have VGG-19 in the
+precision that is fastest here, but are judged in float32, every few evaluations and outside of their clock,
+and end where they are below the goal or have had as long as the plain way. Writes benchmarks/refining.json
+after each photo and style, goes on from there, and draws benchmarks/refining.svg.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastnst import config, images, losses, paintings, samples, style_file, vgg_weights
+from fastnst.coarse_to_fine import coarse_to_fine
+from fastnst.engines import open_engine
+from fastnst.environment import describe
+from fastnst.losses import PerceptualLoss
+from fastnst.mixtures import Part, targets
+from fastnst.run_settings import GatysSettings
+from fastnst.settings import recorded_loss
+from fastnst.vgg import choose_dtype
+
+HERE = Path(__file__).parent
+STYLES = ("starry_night", "the_scream", "great_wave")
+PHOTOS = ("sample:astronaut", "sample:chelsea", "sample:coffee")
+EVERY = 5  # evaluations between judgements
+LEVELS = 2  # of what goes from coarse to fine
+PLAIN, COARSE, REFINED = "plain", "coarse to fine", "from the network's picture"
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", nargs="*", default=PHOTOS, help="files, or sample:NAME")
+    parser.add_argument("--paintings", required=True, type=Path, help="the folder of the paintings' pictures")
+    parser.add_argument("--styles", nargs="+", default=STYLES)
+    parser.add_argument("--size", type=int, default=512, help="px, longer side")
+    parser.add_argument("--steps", type=int, default=500, help="evaluations of the plain way")
+    parser.add_argument("--out", type=Path, default=HERE / "refining.json")
+    asked = parser.parse_args()
+    known: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out.is_file() else {"pairs": []}
+    done = {(one["photo"], one["style"], one["size"], one["steps"]) for one in known["pairs"]}
+    for number, photo in enumerate(asked.photos):
+        for name in np.roll(asked.styles, -number):  # a first round has every photo and style once
+            if (Path(photo).stem, name, asked.size, asked.steps) not in done:
+                known["pairs"].append(measured(photo, str(name), asked))
+                known["environment"] = describe(packages=("torch",))
+                asked.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+                print(photo, name, known["pairs"][-1]["seconds"], flush=True)
+    plot(known["pairs"], asked.out.with_suffix(".svg"))
+
+
+def measured(photo: str, name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Curves and times of the three ways for one photo and style."""
+    style = style_file.read(style_file.find(name))
+    settings = config.typed(GatysSettings, config.load("gatys", ["painting=own"]))
+    weights, fast = vgg_weights.load("original"), choose_dtype("auto", "cpu")
+    exact, quick = (
+        losses.build(recorded_loss(style.record), weights, strength=1, dtype=dtype)
+        for dtype in (torch.float32, fast)
+    )
+    rgb = paintings.load(config.painting(name, str(asked.paintings)), style.record["painting"]["size"]).rgb
+    parts = [Part(torch.from_numpy(rgb)[None], 1.0)]
+    pixels = images.load(samples.resolve(photo), size=asked.size).pixels
+    content = tensor(pixels)
+    judge = Judge(content, parts, exact)
+    started = perf_counter()
+    network = tensor(open_engine(style).stylise(pixels[None])[0])
+    begun = perf_counter() - started  # the network is not for free
+    common = {"parts": parts, "content": content, "judge": judge, "settings": settings, "steps": asked.steps}
+    curves = {PLAIN: curve(exact, content, scales=[1], levels=1, **common)}
+    goal, limit = min(total for _, _, total in curves[PLAIN]), curves[PLAIN][-1][0]
+    ends = {"goal": goal, "limit": limit, **common}
+    curves[COARSE] = curve(quick, content, scales=settings.scales, levels=LEVELS, **ends)
+    curves[REFINED] = curve(quick, network, scales=settings.scales, levels=1, begun=begun, **ends)
+    seconds = {way: next((s for s, _, total in each if total <= goal), None) for way, each in curves.items()}
+    return {
+        "photo": Path(photo).stem,
+        "style": name,
+        "size": asked.size,
+        "steps": asked.steps,
+        "goal": goal,
+        "seconds": seconds,
+        "curves": {way: [[round(s, 2), n, round(t, 5)] for s, n, t in each] for way, each in curves.items()},
+    }
+
+
+class Judge:
+    """The float32 loss of pictures at full size."""
+
+    def __init__(self, content: Tensor, parts: list[Part], loss: PerceptualLoss) -> None:
+        self.shape = content.shape
+        self.loss = loss
+        self.content = loss.content_target(content)
+        self.style = targets(parts, loss, content.shape[2])(*content.shape[2:]).style
+
+    def __call__(self, picture: Tensor) -> float:
+        """Of one picture."""
+        with torch.no_grad():
+            return float(self.loss(picture, self.content, self.style).total)
+
+
+class EndedError(Exception):
+    """The goal is reached, or the time is up."""
+
+
+def curve(
+    loss: PerceptualLoss,
+    init: Tensor,
+    *,
+    parts: list[Part],
+    content: Tensor,
+    judge: Judge,
+    settings: GatysSettings,
+    steps: int,
+    scales: list[int],
+    levels: int,
+    goal: float = 0.0,
+    limit: float = float("inf"),
+    begun: float = 0.0,
+) -> list[tuple[float, int, float]]:
+    """Seconds, evaluations and the float32 total of one way, at full size."""
+    found: list[tuple[float, int, float]] = []
+    start, spent = perf_counter(), 0.0
+
+    def see(number: int, picture: Tensor) -> None:
+        nonlocal spent
+        seconds = perf_counter() - start - spent + begun
+        if picture.shape == judge.shape:
+            before = perf_counter()
+            found.append((seconds, number, judge(picture)))
+            spent += perf_counter() - before
+        if seconds > limit or (found and found[-1][2] <= goal):
+            raise EndedError
+
+    try:
+        coarse_to_fine(
+            content,
+            targets(parts, loss, content.shape[2]),
+            loss,
+            init=init,
+            levels=levels,
+            steps=steps,
+            seconds=None,
+            should_stop=lambda: False,
+            optimizer="lbfgs",
+            lr=settings.lr,
+            history=settings.history,
+            scales=scales,
+            snapshot_every=EVERY,
+            on_snapshot=see,
+        )
+    except EndedError:
+        pass
+    return found
+
+
+def tensor(pixels: Any) -> Tensor:
+    """(H, W, 3) to (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / 255)[None]
+
+
+def plot(pairs: list[dict[str, Any]], path: Path) -> None:
+    """Loss over the goal against seconds over the plain way's, every pair and way."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.subplots()
+    for way, colour in ((PLAIN, "#888888"), (COARSE, "#1f6fb4"), (REFINED, "#d1495b")):
+        ratios = [one["seconds"][way] / one["seconds"][PLAIN] for one in pairs if one["seconds"][way]]
+        label = f"{way}: goal at {median(ratios):.2f} of the time" if ratios else f"{way}: goal not reached"
+        for number, one in enumerate(pairs):
+            whole = one["curves"][PLAIN][-1][0]
+            xs, ys = zip(*((s / whole, t / one["goal"]) for s, _, t in one["curves"][way]), strict=True)
+            axes.plot(xs, ys, color=colour, alpha=0.7, linewidth=1.2, label=label if number == 0 else None)
+    axes.set(yscale="log", xlabel="time, of the plain way's", ylabel="loss, times the goal", ylim=(0.97, 4))
+    axes.axhline(1, color="#444444", linewidth=0.8, linestyle=":")
+    axes.legend(frameon=False, fontsize=9)
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()
