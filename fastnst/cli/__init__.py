@@ -42,6 +42,7 @@ COMMANDS = {
     "base": Entry("base", "command", "Train the network that trainings begin with."),
     "calibrate": Entry("calibrate", "command", "Show the size and style weight that suit a painting."),
     "gatys": Entry("gatys", "command", "Repaint one photo by optimisation, the slow way."),
+    "study": Entry("study", "command", "Run a classic experiment of style transfer."),
     "bench": Entry("bench", "command", "Measure how fast networks are here."),
     "demo": Entry("demo", "command", "Train, stylise and compare, in a few minutes."),
 }
