@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from typing import Any
 
-import numpy as np
-
-from fastnst.pixels import LUMA, Floats
+from fastnst.likeness import correlation, grain, levels, stretched
+from fastnst.pixels import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ def find(name: str, rows: Rows) -> Finding:
 
 
 def _content_layers(rows: Rows) -> Finding:
-    found = {cell.label: _correlation(cell.picture, cell.photo) for cell in rows[0]}
+    found = {cell.label: correlation(cell.picture, cell.photo) for cell in rows[0]}
     values = list(found.values())
     text = f"Correlation with the photo, pixel by pixel: {_listed(found, '.2f')}."
     captions = [[f"{label}\ncorrelation {value:.2f}" for label, value in found.items()]]
@@ -71,27 +70,32 @@ def _content_layers(rows: Rows) -> Finding:
 
 
 def _style_layers(rows: Rows) -> Finding:
-    found = {cell.label: _grain(cell.picture) for cell in rows[0]}
-    kept = max(abs(_correlation(cell.picture, _like(cell.painting, cell.picture))) for cell in rows[0])
-    painting = _grain(rows[0][0].painting)
+    found = {cell.label: grain(cell.picture) for cell in rows[0]}
+    values = list(found.values())
+    kept = max(abs(correlation(cell.picture, stretched(cell.painting, cell.picture))) for cell in rows[0])
+    painting = grain(rows[0][0].painting)
     text = (
-        f"Neighbours look alike over {', '.join(f'{value:.1f}' for value in found.values())} px as layers are "
-        f"added, and over {painting:.1f} px in the painting; no picture's correlation with the painting "
-        f"itself is above {kept:.2f}."
+        f"As layers are added, the grain grows from {values[0]:.1f} to {values[-1]:.1f} px "
+        f"({_listed(found, '.1f')}; the painting: {painting:.1f}), and no picture's correlation with the "
+        f"painting itself is above {kept:.2f}."
     )
     captions = [[f"{label}\ngrain of {value:.1f} px" for label, value in found.items()]]
-    numbers = {"grain": _rounded(found), "grain_of_painting": round(painting, 2), "arrangement": round(kept, 3)}
-    return Finding(text, _falls([-value for value in found.values()]) and kept < 0.5, numbers, captions)
+    numbers = {
+        "grain": _rounded(found),
+        "grain_of_painting": round(painting, 2),
+        "arrangement": round(kept, 3),
+    }
+    return Finding(text, values[-1] > 1.25 * values[0] and kept < 0.5, numbers, captions)
 
 
 def _three_paintings(rows: Rows) -> Finding:
-    moved = [[_levels(cell.picture, cell.photo) for cell in row] for row in rows]
+    moved = [[levels(cell.picture, cell.photo) for cell in row] for row in rows]
     left = [[_left(cell, "raw/style/") for cell in row] for row in rows]
     text = (
         f"With beta = 0.05 the photo changes by {_range(moved[0], '.1f')} of 255 levels and "
         f"{_range(left[0], '.0%')} of its distance from the style is left; with beta = 40 by "
         f"{_range(moved[1], '.1f')} levels, and {_range(left[1], '.0%')} is left. "
-        "Losses here are means over activations of a mean of 1, so beta needs another value than where they are sums."
+        "Losses here are means, over activations whose mean is 1: the source's scale is not known."
     )
     captions = [
         [
@@ -101,26 +105,23 @@ def _three_paintings(rows: Rows) -> Finding:
         for row, line in zip(rows, left, strict=True)
     ]
     numbers = {"levels_changed": _nested(moved), "style_left": _nested(left)}
-    return Finding(text, max(left[0]) < 0.5, numbers, captions)
+    return Finding(text, max(left[0]) < 0.2, numbers, captions)
 
 
 def _shallow_or_deep(rows: Rows) -> Finding:
-    ends = ("raw/style/relu1_1", "raw/style/relu5_1")
-    left = [[[_left(cell, end) for end in ends] for cell in row] for row in rows]
-    grain = [[_grain(cell.picture) for cell in row] for row in rows]
-    shallow, _, deep = left[0]
+    cells = rows[0]
+    first, last = ([_left(cell, f"raw/style/{layer}") for cell in cells] for layer in ("relu1_1", "relu5_1"))
     text = (
-        f"With all weight on conv1_1, {shallow[0]:.1%} of its distance from the style is left and "
-        f"{shallow[1]:.0%} of conv5_1's; with all on conv5_1, {deep[1]:.1%} of its own and {deep[0]:.0%} of "
-        f"conv1_1's. From noise, neighbours look alike over {grain[1][0]:.1f} px by conv1_1, "
-        f"{grain[1][1]:.1f} by all layers and {grain[1][2]:.1f} by conv5_1."
+        f"With all weight on conv1_1, {first[0]:.1%} of its distance from the style is left and "
+        f"{last[0]:.0%} of conv5_1's; with all on conv5_1, {last[-1]:.1%} of its own, and "
+        f"{first[-1]:.0%} of conv1_1's."
     )
     captions = [
-        [f"{cell.label}\nleft: conv1_1 {a:.0%}, conv5_1 {b:.0%}" for cell, (a, b) in zip(row, line, strict=True)]
-        for row, line in zip(rows, left, strict=True)
+        f"{cell.label}\nleft: conv1_1 {shallow:.0%}, conv5_1 {deep:.0%}"
+        for cell, shallow, deep in zip(cells, first, last, strict=True)
     ]
-    numbers = {"left_of_conv1_1_and_conv5_1": _nested(left), "grain": _nested(grain)}
-    return Finding(text, shallow[1] > deep[1] and grain[1][2] > grain[1][0], numbers, captions)
+    numbers = {"left_of_conv1_1": _nested(first), "left_of_conv5_1": _nested(last)}
+    return Finding(text, first[0] < first[-1] and last[-1] < last[0], numbers, [captions])
 
 
 def _terms(rows: Rows) -> Finding:
@@ -153,7 +154,7 @@ def _ratios(rows: Rows) -> Finding:
         for cell, a, b in zip(cells, style, content, strict=True)
     )
     numbers = {"style_left": _nested(style), "content_moved": _nested(content)}
-    confirmed = _falls(style) and _falls([-value for value in content])
+    confirmed = style[0] > 2 * style[-1] and content[-1] > 2 * content[0]
     return Finding(text, confirmed, numbers, [[next(lines) for _ in row] for row in rows])
 
 
@@ -161,7 +162,7 @@ def _starts(rows: Rows) -> Finding:
     cells = [cell for row in rows for cell in row]
     losses = {cell.label: cell.best["total"] for cell in cells}
     apart = {
-        f"{one.label} / {other.label}": _levels(one.picture, other.picture)
+        f"{one.label} / {other.label}": levels(one.picture, other.picture)
         for one, other in combinations(cells, 2)
     }
     spread = max(losses.values()) / min(losses.values())
@@ -209,14 +210,18 @@ def _fast_or_slow(rows: Rows) -> Finding:
     ratios = [fast.best["total"] / slow.best["total"] for fast, slow in zip(network, gatys, strict=True)]
     faster = [slow.seconds / fast.seconds for fast, slow in zip(network, gatys, strict=True)]
     needed = [
-        next((int(record["evaluation"]) for record in slow.trace if record["total"] <= fast.best["total"]), None)
+        next(
+            (int(record["evaluation"]) for record in slow.trace if record["total"] <= fast.best["total"]),
+            None,
+        )
         for fast, slow in zip(network, gatys, strict=True)
     ]
     known = [count for count in needed if count is not None]
     text = (
-        f"The network takes {_range([1000 * cell.seconds for cell in network], '.1f')} ms a photo, the optimiser "
-        f"{_range([cell.seconds for cell in gatys], '.0f')} s, {_range(faster, ',.0f')} times longer. The "
-        f"network's loss is {_range(ratios, '.2f')} times the optimiser's, which "
+        f"The network takes {_range([1000 * cell.seconds for cell in network], '.1f')} ms a photo, the "
+        f"optimiser {_range([cell.seconds for cell in gatys], '.0f')} s: "
+        f"{_range(faster, ',.0f')} times longer. The network's loss is {_range(ratios, '.2f')} times the "
+        "optimiser's, which "
         + (f"passes it after {_range(known, 'd')} evaluations." if known else "does not pass it.")
     )
     captions = [
@@ -239,45 +244,6 @@ FINDINGS: dict[str, Callable[[Rows], Finding]] = {
     "optimisers": _optimisers,
     "fast_or_slow": _fast_or_slow,
 }
-
-
-def _correlation(one: Floats, other: Floats) -> float:
-    """Of all values of two pictures, -1 to 1; 0 if one is flat."""
-    if not one.std() or not other.std():
-        return 0.0
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
-
-
-def _levels(one: Floats, other: Floats) -> float:
-    """Root mean square difference of two pictures, of 255 levels."""
-    return 255 * float(np.sqrt(np.mean(np.square(one - other))))
-
-
-def _grain(picture: Floats) -> float:
-    """How far apart, px, pixels still are more alike than not: where the autocorrelation falls below a half."""
-    grey = np.tensordot(np.asarray(LUMA), picture, 1)
-    height, width = grey.shape
-    if not grey.std():
-        return 0.0
-    # Padded with zeros, since a picture does not go on at its other side.
-    power = np.abs(np.fft.rfft2(grey - grey.mean(), s=(2 * height, 2 * width))) ** 2
-    alike = np.fft.irfft2(power)
-    right = alike[0, : width // 2] / np.arange(width, width - width // 2, -1)
-    down = alike[: height // 2, 0] / np.arange(height, height - height // 2, -1)
-    length = min(right.size, down.size)
-    mean = right[:length] / right[0] + down[:length] / down[0]  # falls from 2
-    below = np.flatnonzero(mean < 1)
-    if not below.size:
-        return float(length)
-    i = int(below[0])
-    return float(i - (1 - mean[i]) / (mean[i - 1] - mean[i]))
-
-
-def _like(painting: Floats, picture: Floats) -> Floats:
-    """The painting in the size of the picture, stretched."""
-    from fastnst.images import resize
-
-    return resize(painting, picture.shape[1], picture.shape[2])
 
 
 def _raw(values: Mapping[str, float], prefix: str) -> float:

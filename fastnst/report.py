@@ -32,6 +32,7 @@ def sheet(
     title: str = "",
     note: str = "",
     height: int = 256,
+    text: int | None = None,
 ) -> Image.Image:
     """Pictures in rows, each row equally high, with words below each.
 
@@ -42,11 +43,12 @@ def sheet(
         title: above all.
         note: lines below the title; long ones are wrapped.
         height: of every picture, px.
+        text: height of the letters, px; None for one that suits the pictures.
     """
     from PIL import Image, ImageDraw
 
     margin = max(8, height // 16)
-    text = max(11, height // 18)
+    text = text or max(11, height // 18)
     said = title + note + "".join(caption for line in captions for caption in line)
     fonts = [_font(text, said), _font(round(text * 0.9), said)]
     large = _font(round(text * 1.7), said)

@@ -14,8 +14,11 @@ from fastnst.errors import ConfigError
 from fastnst.run_settings import GatysSettings
 from fastnst.settings import require
 
-OWN = ("paintings", "photos", "snapshots", "style", "out")
+OWN = ("paintings", "photos", "style", "out")
 """Settings of a study; a user's others go to every cell."""
+
+SEVERAL = {"paintings": "painting", "photos": "content"}
+"""What a study may vary, and the setting of a cell that it takes the place of."""
 
 
 @dataclass
@@ -90,8 +93,23 @@ def load(name: str, given: Sequence[str] = ()) -> StudySettings:
     Raises:
         ConfigError: there is no such study, or a setting is impossible.
     """
+    study = config.typed(StudySettings, config.load("study", [f"study={name}"]))
+    if refused := next((override for override in given if not _takes(study, _key(override))), None):
+        instead = {**SEVERAL, **{one: f"{several}=[A,B,C]" for several, one in SEVERAL.items()}}
+        key = _key(refused).removesuffix(".image")
+        raise ConfigError(
+            f"{name} compares with no network: leave out {refused}"
+            if key == "style"
+            else f"{name} does not take {refused}, but {instead[key]}"
+        )
     own = [override for override in given if _key(override) in OWN]
-    return config.typed(StudySettings, config.load("study", [f"study={name}", *own]))
+    return config.typed(StudySettings, config.load("study", [f"study={name}", *own])) if own else study
+
+
+def relevant(name: str, given: Sequence[str]) -> list[str]:
+    """Those of the user's settings that the study takes: what is meant for several may not suit each."""
+    study = load(name)
+    return [override for override in given if _takes(study, _key(override))]
 
 
 def cells(
@@ -112,10 +130,6 @@ def cells(
     keys = {_key(override) for override in users}
     if "painting.image" in keys and "painting" not in keys:
         users.insert(0, "painting=own")
-    taken = {"content": ("photos", study.photos), "painting": ("paintings", study.paintings)}
-    for key, (several, values) in taken.items():
-        if values and keys & {key, f"{key}.image"}:
-            raise ConfigError(f"{name} compares several: give {several}=[A,B,C] in place of {key}")
     folder = files.typed_path(study.out) / name
     rows: list[list[Cell]] = []
     seen: dict[str, str] = {}
@@ -149,6 +163,18 @@ def short(picture: str) -> str:
 def layers(weights: Mapping[str, float], kind: str) -> list[str]:
     """The settings that give ``loss=empty`` these layers."""
     return [f"+loss.{kind}_layers.{layer}={weight}" for layer, weight in weights.items()]
+
+
+def _takes(study: StudySettings, key: str) -> bool:
+    """Whether a setting has a meaning in a study."""
+    if key == "style":
+        return bool(study.training)
+    for several, one in SEVERAL.items():
+        if key == several and not getattr(study, several):
+            return False
+        if key in (one, f"{one}.image") and getattr(study, several):
+            return False
+    return True
 
 
 def _painting(painting: str) -> list[str]:

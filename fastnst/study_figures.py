@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,14 @@ from fastnst.files import atomic
 from fastnst.findings import Finding, Measured, Rows
 from fastnst.pixels import Floats
 from fastnst.report import sheet, trace_plot
-from fastnst.study import StudySettings, short
+from fastnst.study import StudySettings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HEIGHT = 224  # px, of each picture in the grid
+TEXT = 17  # px
+COLUMNS = 4  # where pictures simply follow each other
 Cells = list[tuple["Floats | None", str]]  # pictures and captions, side by side
 
 
@@ -38,26 +41,29 @@ def grid(study: StudySettings, rows: Rows, labels: Sequence[str], finding: Findi
         lines.append(list(zip(pictures, captions, strict=True)))
     first = rows[0][0]
     inputs: Cells = [
-        (first.photo, "the photo") if shown == "photo" else (first.painting, "the painting")
+        (first.photo, "The photo") if shown == "photo" else (first.painting, "The painting")
         for shown in study.shows
     ]
     if study.paintings or study.photos:
         varied = "painting" if study.paintings else "photo"
-        header: Cells = [(getattr(cell, varied), f"{short(cell.label)}, the {varied}") for cell in rows[0]]
+        header: Cells = [(getattr(cell, varied), f"The {varied}: {cell.label}") for cell in rows[0]]
         lines = [[(None, label), *line] for label, line in zip(labels, lines, strict=True)]
         lines.insert(0, inputs + header)
     elif len(lines) == 1:
-        lines[0] = inputs + lines[0]
+        flow = inputs + lines[0]
+        columns = min(COLUMNS, math.ceil(len(flow) / 2))
+        lines = [flow[start : start + columns] for start in range(0, len(flow), columns)]
     else:
         leads = [*inputs, *[(None, "")] * len(lines)]
         lines = [[lead, *line] for lead, line in zip(leads, lines, strict=False)]
-    verdict = "measured here, and so it is" if finding.confirmed else "measured here, and so it is not"
+    verdict = "This agrees with" if finding.confirmed else "This does not agree with"
     page = sheet(
         [[picture for picture, _ in line] for line in lines],
         captions=[[caption for _, caption in line] for line in lines],
         title=study.title,
-        note=f"The claim: {study.claim} ({study.source}).\n{verdict.capitalize()}: {finding.text}",
+        note=f"{finding.text}\n{verdict} {study.source}: {study.claim}.",
         height=HEIGHT,
+        text=TEXT,
     )
     with atomic(path) as partial:
         page.save(partial)

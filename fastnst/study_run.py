@@ -1,4 +1,4 @@
-"""A study from settings to its figure: cells are run one after the other, and those that are done are kept."""
+"""A study from settings to its figure: cells are run one after the other, and what is done is kept."""
 
 import hashlib
 import json
@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from fastnst import __version__, files, gatys_run, images, paintings, samples, style_file, study, study_network
+from fastnst import (
+    __version__,
+    files,
+    gatys_run,
+    images,
+    paintings,
+    samples,
+    study,
+    study_network,
+    style_file,
+)
 from fastnst.errors import ConfigError
 from fastnst.findings import Finding, Measured, find
 from fastnst.interrupts import Stopped, terminable
@@ -24,7 +34,6 @@ from fastnst.style_record import versions
 logger = logging.getLogger(__name__)
 
 RECORD = "study.json"
-FRAMES = 5  # pictures along the way in the figure, at most
 LOSS = ("loss", "painting.size", "painting.strength")  # what comes from the network where there is one
 
 
@@ -44,11 +53,15 @@ def check(name: str, given: Sequence[str] = ()) -> None:
         FastNSTError: there is no such study, or a setting, a picture or the folder cannot be used.
     """
     described = study.load(name, given)
-    for row in study.cells(name, described, given):
-        for cell in row:
-            _fingerprint(cell)
-            files.check_writable(Path(cell.settings.out))
-    if _compares(described):
+    cells = [cell for row in study.cells(name, described, given) for cell in row]
+    for photo, size in {(cell.settings.content, cell.settings.size) for cell in cells}:
+        if not photo:
+            raise ConfigError(f"no photo was given; for example: fastnst study {name} content=photo.jpg")
+        images.read(samples.resolve(photo), size=size, min_side=gatys_run.MIN_SIDE)
+    for cell in cells:
+        _painting(cell)
+        files.check_writable(Path(cell.settings.out))
+    if described.training:
         for override in given:
             if override.lstrip("+~").startswith(LOSS):
                 raise ConfigError(f"{name} takes its loss from the network: leave out {override}")
@@ -59,8 +72,8 @@ def check(name: str, given: Sequence[str] = ()) -> None:
 def run(name: str, given: Sequence[str] = (), *, report: Report | None = None) -> Outcome:
     """Run every cell of a study that is not done, and write its figure, plots and study.json.
 
-    Ctrl-C and SIGTERM end it after the evaluation in hand. A cell that was finished by an earlier run with the
-    same settings and pictures is kept, even if kill -9 ended that run.
+    Ctrl-C and SIGTERM end it after the evaluation in hand. A cell that an earlier run finished with the same
+    settings and pictures is kept, even if kill -9 ended that run.
 
     Args:
         name: of a file of conf/study/.
@@ -79,15 +92,17 @@ def run(name: str, given: Sequence[str] = (), *, report: Report | None = None) -
     state = _State(folder / RECORD)
     with terminable():
         network = None
-        if _compares(described):
+        if described.training:
             network = _network(described, rows[0][0], state, report=report)
             rows = study.cells(name, described, given, last=network.overrides)
         for cell, tell in _left(name, rows, state, report):
             outcome = gatys_run.run(cell.settings, report=tell)
             if outcome.signal is not None:
-                raise Stopped(outcome.signal, f"stopped in {outcome.picture}; the same command goes on with it")
+                raise Stopped(
+                    outcome.signal, f"stopped in {outcome.picture}; the same command goes on with it"
+                )
             state.finished(cell)
-        measured = [[_measured(cell) for cell in row] for row in rows]
+        measured = [[_measured(cell, described.snapshots) for cell in row] for row in rows]
         labels = [row.label for row in described.rows]
         records = [state.record(cell) for row in rows for cell in row]
         if network is not None:
@@ -172,7 +187,7 @@ def _left(
             done += cell.settings.steps
     if len(left) < len(cells):
         logger.info("%s: %d of %d cells were done before", name, len(cells) - len(left), len(cells))
-    tellers = []
+    tellers: list[tuple[Cell, Report]] = []
     for cell in left:
 
         def tell(progress: Progress, before: int = done, cell: Cell = cell) -> None:
@@ -183,11 +198,6 @@ def _left(
         tellers.append((cell, tell))
         done += cell.settings.steps
     return tellers
-
-
-def _compares(described: StudySettings) -> bool:
-    """Whether the study compares with a trained network."""
-    return bool(described.style or described.training)
 
 
 def _network(described: StudySettings, cell: Cell, state: _State, *, report: Report | None) -> Network:
@@ -203,22 +213,26 @@ def _network(described: StudySettings, cell: Cell, state: _State, *, report: Rep
     return study_network.network(path, cell.settings)
 
 
-def _measured(cell: Cell) -> Measured:
-    """A finished cell, read back from its files."""
+def _measured(cell: Cell, snapshots: int) -> Measured:
+    """A finished cell, read back from its files, with at most so many pictures along the way."""
     settings, trace = cell.settings, _trace(cell)
     out = Path(settings.out)
-    every = settings.snapshot_every
-    counts = [] if every is None else range(every, trace["evaluations"] + 1, every)
-    shown = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, FRAMES).round().astype(int)}) if counts else []
+    picture = images.read(out).rgb
+    frames = {}
+    if snapshots:
+        every = settings.snapshot_every or settings.steps
+        counts = range(every, trace["evaluations"] + 1, every)
+        chosen = np.linspace(0, len(counts) - 1, min(snapshots, len(counts))).round().astype(int)
+        frames = {counts[i]: _frame(out, counts[i]) for i in chosen} or {trace["evaluations"]: picture}
     return Measured(
         label=cell.label,
-        picture=images.read(out).rgb,
+        picture=picture,
         photo=images.read(samples.resolve(str(settings.content)), size=settings.size).rgb,
         painting=paintings.load(settings.painting, settings.size).rgb,
         best=trace["best"],
         trace=trace["trace"],
         seconds=trace["seconds"],
-        frames={count: _frame(out, count) for count in shown},
+        frames=frames,
     )
 
 
@@ -238,12 +252,9 @@ def _trace(cell: Cell) -> dict[str, Any]:
 
 def _fingerprint(cell: Cell) -> str:
     """What the picture of a cell depends on: settings, pictures and the version of fastnst, as a SHA-256."""
-    if not cell.settings.content:
-        raise ConfigError("no photo was given; for example: fastnst study terms content=photo.jpg")
-    photo = samples.resolve(cell.settings.content)
-    images.read(photo, size=cell.settings.size, min_side=gatys_run.MIN_SIDE)
     settings = asdict(replace(cell.settings, out=""))
-    return _digest([settings, files.sha256(photo), _painting(cell), __version__])
+    photo = files.sha256(samples.resolve(str(cell.settings.content)))
+    return _digest([settings, photo, _painting(cell), __version__])
 
 
 def _painting(cell: Cell) -> str | None:

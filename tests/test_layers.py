@@ -26,10 +26,10 @@ LAYERS = [
     },
     {"opening", "tiling", "strokes", "metrics"},
     {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config"},
-    {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan"},
+    {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan", "study", "likeness"},
     {"vgg"},
-    {"losses", "data", "report", "style_record", "calibrated", "openvino_engine", "torch_engine"},
-    {"guard", "checkpoints"},
+    {"findings", "losses", "data", "report", "style_record", "calibrated", "openvino_engine", "torch_engine"},
+    {"guard", "checkpoints", "study_figures"},
     {"training", "gatys", "engines", "manifest", "strength", "artefacts"},
     {"calibration", "base_training", "watch"},
     {"strengths_sheet"},
@@ -45,7 +45,8 @@ LAYERS = [
         "big_pictures",
     },
     {"demo", "peak_memory", "repaint"},
-    {"bench", "stylise", "gallery", "blend"},
+    {"bench", "stylise", "gallery", "blend", "study_network"},
+    {"study_run"},
     {"cli"},
 ]
 ALLOWED = {("vgg_weights", "vgg")}  # the scale of weights that are the user's own is measured by running them

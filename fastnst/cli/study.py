@@ -6,8 +6,8 @@ from fastnst.errors import ConfigError
 TEXT = """
 Usage: fastnst study [NAME ... | all] [SETTING=VALUE ...]
 
-Run a classic experiment of style transfer: several runs of fastnst gatys, in one labelled figure with what was
-measured. Without a name, the studies are listed.
+Run a classic experiment of style transfer: several runs of fastnst gatys, in one labelled figure with what
+was measured. Without a name, the studies are listed.
 
   fastnst study content_layers
   fastnst study ratios content=photo.jpg painting.image=mine.jpg size=384 steps=500
@@ -16,9 +16,9 @@ measured. Without a name, the studies are listed.
   fastnst study all size=128 steps=40      all of them, small: minutes
 
 Settings are those of fastnst gatys, and go to every run: content, painting, painting.image, size, steps,
-vgg.precision, device ... Further: out (a folder: studies), paintings, photos, style. OUT/NAME/ takes figure.png,
-study.json (with the command that repeats each picture) and the pictures. Broken off, even by kill -9? The same
-command does the rest.
+vgg.precision, device ... Further: out (a folder: studies), paintings, photos, style. OUT/NAME/ takes
+figure.png, study.json (with the command that repeats each picture) and the pictures. Broken off, even by
+kill -9? The same command does the rest.
 """
 
 
@@ -43,11 +43,12 @@ def run(argv: list[str]) -> None:
     from fastnst.cli.bar import terminal_bar
 
     chosen = known if "all" in named else list(dict.fromkeys(named))
-    for name in chosen:
-        study_run.check(name, given)
-    for name in chosen:
+    for_each = {name: study.relevant(name, given) if len(chosen) > 1 else given for name in chosen}
+    for name, settings in for_each.items():
+        study_run.check(name, settings)
+    for name, settings in for_each.items():
         with terminal_bar() as report:
-            outcome = study_run.run(name, given, report=report)
+            outcome = study_run.run(name, settings, report=report)
         say(printable(str(outcome.figure)), to_stdout=True)
         say(outcome.finding.text, to_stdout=True)
 
