@@ -21,7 +21,6 @@ from fastnst import (
     paintings,
     samples,
     style_file,
-    training_run,
     vgg_weights,
 )
 from fastnst.errors import ConfigError
@@ -64,6 +63,8 @@ def train(overrides: Sequence[str], run_dir: Path, *, report: Report | None) -> 
         FastNSTError: as from ``fastnst.training_run``.
         Stopped: by Ctrl-C or SIGTERM.
     """
+    from fastnst import training_run  # Lightning and its kin take seconds to import
+
     settings = config.typed(TrainSettings, config.load("train", overrides))
     run_dir.mkdir(parents=True, exist_ok=True)
     try:

@@ -46,14 +46,15 @@ class Outcome:
     finding: Finding
 
 
-def check(name: str, given: Sequence[str] = ()) -> None:
-    """Find out whether ``run`` could begin, without running anything.
+def check(name: str, given: Sequence[str] = ()) -> tuple[StudySettings, list[list[Cell]]]:
+    """The study and its cells, if ``run`` could begin.
 
     Raises:
         FastNSTError: there is no such study, or a setting, a picture or the folder cannot be used.
     """
     described = study.load(name, given)
-    cells = [cell for row in study.cells(name, described, given) for cell in row]
+    rows = study.cells(name, described, given)
+    cells = [cell for row in rows for cell in row]
     for photo, size in {(cell.settings.content, cell.settings.size) for cell in cells}:
         if not photo:
             raise ConfigError(f"no photo was given; for example: fastnst study {name} content=photo.jpg")
@@ -67,6 +68,7 @@ def check(name: str, given: Sequence[str] = ()) -> None:
                 raise ConfigError(f"{name} takes its loss from the network: leave out {override}")
         if described.style is not None:
             style_file.find(described.style)
+    return described, rows
 
 
 def run(name: str, given: Sequence[str] = (), *, report: Report | None = None) -> Outcome:
@@ -84,9 +86,7 @@ def run(name: str, given: Sequence[str] = (), *, report: Report | None = None) -
         FastNSTError: as from ``check``, or as from ``gatys_run.run``.
         Stopped: by Ctrl-C or SIGTERM.
     """
-    check(name, given)
-    described = study.load(name, given)
-    rows = study.cells(name, described, given)
+    described, rows = check(name, given)
     folder = Path(rows[0][0].settings.out).parent
     files.remove_abandoned(folder)
     state = _State(folder / RECORD)

@@ -36,6 +36,7 @@ LOSS = {
 def _offline(tiny_weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)
+    monkeypatch.setattr(gatys_run, "trace_plot", lambda *arguments, **options: None)  # takes most of the time
 
 
 @pytest.fixture

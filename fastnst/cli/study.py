@@ -44,8 +44,9 @@ def run(argv: list[str]) -> None:
 
     chosen = known if "all" in named else list(dict.fromkeys(named))
     for_each = {name: study.relevant(name, given) if len(chosen) > 1 else given for name in chosen}
-    for name, settings in for_each.items():
-        study_run.check(name, settings)
+    if len(chosen) > 1:  # a mistake is found before an hour's work, not in the middle
+        for name, settings in for_each.items():
+            study_run.check(name, settings)
     for name, settings in for_each.items():
         with terminal_bar() as report:
             outcome = study_run.run(name, settings, report=report)
