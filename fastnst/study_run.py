@@ -107,7 +107,7 @@ def run(name: str, given: Sequence[str] = (), *, report: Report | None = None) -
         records = [state.record(cell) for row in rows for cell in row]
         if network is not None:
             measured.insert(0, study_network.measure(network, rows[0]))
-            labels.insert(0, "the network")
+            labels.insert(0, "The network")
             pairs = zip(rows[0], measured[0], strict=True)
             records[:0] = [study_network.record(network, cell, one) for cell, one in pairs]
         finding = find(name, measured)

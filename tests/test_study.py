@@ -96,16 +96,17 @@ def test_there_are_nine_each_with_a_finding_and_a_source():
 
 
 def test_reconstructions_are_those_of_the_paper():
-    layers = [list(cell.settings.loss.content_layers) for cell in cells("content_layers")]
+    contents, styles = cells("content_layers"), cells("style_layers")
+    layers = [list(cell.settings.loss.content_layers) for cell in contents]
     assert layers == [["relu1_2"], ["relu2_2"], ["relu3_2"], ["relu4_2"], ["relu5_2"]]
-    assert {cell.settings.loss.style_weight for cell in cells("content_layers")} == {0}
-    styles = [cell.settings.loss.style_layers for cell in cells("style_layers")]
-    assert [list(weights) for weights in styles] == [
+    assert {cell.settings.loss.style_weight for cell in contents} == {0}
+    weights_of_cells = [cell.settings.loss.style_layers for cell in styles]
+    assert [list(weights) for weights in weights_of_cells] == [
         [f"relu{block}_1" for block in range(1, n + 1)] for n in range(1, 6)
     ]
-    assert all(len(set(weights.values())) == 1 for weights in styles)
-    assert {cell.settings.loss.content_weight for cell in cells("style_layers")} == {0}
-    assert {cell.settings.init for cell in cells("style_layers") + cells("content_layers")} == {"noise"}
+    assert all(len(set(weights.values())) == 1 for weights in weights_of_cells)
+    assert {cell.settings.loss.content_weight for cell in styles} == {0}
+    assert {cell.settings.init for cell in styles + contents} == {"noise"}
 
 
 def test_a_picture_of_the_users_is_no_preset():
