@@ -20,6 +20,9 @@ OWN = ("paintings", "photos", "style", "out")
 SEVERAL = {"paintings": "painting", "photos": "content"}
 """What a study may vary, and the setting of a cell that it takes the place of."""
 
+LOSS = ("loss", "painting.size", "painting.strength")
+"""What comes from the network where a study has one."""
+
 
 @dataclass
 class CellSettings:
@@ -94,14 +97,9 @@ def load(name: str, given: Sequence[str] = ()) -> StudySettings:
         ConfigError: there is no such study, or a setting is impossible.
     """
     study = config.typed(StudySettings, config.load("study", [f"study={name}"]))
-    if refused := next((override for override in given if not _takes(study, _key(override))), None):
-        instead = {**SEVERAL, **{one: f"{several}=[A,B,C]" for several, one in SEVERAL.items()}}
-        key = _key(refused).removesuffix(".image")
-        raise ConfigError(
-            f"{name} compares with no network: leave out {refused}"
-            if key == "style"
-            else f"{name} does not take {refused}, but {instead[key]}"
-        )
+    for override in given:
+        if reason := _refused(study, _key(override)):
+            raise ConfigError(f"{name} {reason}: leave out {override}")
     own = [override for override in given if _key(override) in OWN]
     return config.typed(StudySettings, config.load("study", [f"study={name}", *own])) if own else study
 
@@ -109,7 +107,7 @@ def load(name: str, given: Sequence[str] = ()) -> StudySettings:
 def relevant(name: str, given: Sequence[str]) -> list[str]:
     """Those of the user's settings that the study takes: what is meant for several may not suit each."""
     study = load(name)
-    return [override for override in given if _takes(study, _key(override))]
+    return [override for override in given if not _refused(study, _key(override))]
 
 
 def cells(
@@ -165,16 +163,18 @@ def layers(weights: Mapping[str, float], kind: str) -> list[str]:
     return [f"+loss.{kind}_layers.{layer}={weight}" for layer, weight in weights.items()]
 
 
-def _takes(study: StudySettings, key: str) -> bool:
-    """Whether a setting has a meaning in a study."""
-    if key == "style":
-        return bool(study.training)
+def _refused(study: StudySettings, key: str) -> str:
+    """Why a setting has no meaning in a study; empty if it has."""
+    if key == "style" and not study.training:
+        return "compares with no network"
+    if study.training and key.startswith(LOSS):
+        return "takes its loss from the network"
     for several, one in SEVERAL.items():
         if key == several and not getattr(study, several):
-            return False
+            return f"takes one: {one}=A"
         if key in (one, f"{one}.image") and getattr(study, several):
-            return False
-    return True
+            return f"takes several: {several}=[A,B,C]"
+    return ""
 
 
 def _painting(painting: str) -> list[str]:

@@ -34,7 +34,6 @@ from fastnst.style_record import versions
 logger = logging.getLogger(__name__)
 
 RECORD = "study.json"
-LOSS = ("loss", "painting.size", "painting.strength")  # what comes from the network where there is one
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,8 @@ def check(name: str, given: Sequence[str] = ()) -> tuple[StudySettings, list[lis
     for cell in cells:
         _painting(cell)
         files.check_writable(Path(cell.settings.out))
-    if described.training:
-        for override in given:
-            if override.lstrip("+~").startswith(LOSS):
-                raise ConfigError(f"{name} takes its loss from the network: leave out {override}")
-        if described.style is not None:
-            style_file.find(described.style)
+    if described.style is not None:
+        style_file.find(described.style)
     return described, rows
 
 

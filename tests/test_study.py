@@ -77,10 +77,10 @@ def record(name):
 
 @pytest.mark.parametrize("name", study.names())
 def test_every_cell_is_a_run_of_its_own(name):
-    found = cells(name, "size=64", "steps=7", "loss.tv_weight=0.5")
+    found = cells(name, "size=64", "steps=7", "history=7")
     assert len({cell.settings.out for cell in found}) == len(found) >= 2
     for cell in found:
-        assert (cell.settings.size, cell.settings.steps, cell.settings.loss.tv_weight) == (64, 7, 0.5)
+        assert (cell.settings.size, cell.settings.steps, cell.settings.history) == (64, 7, 7)
         assert cell.settings.painting.size == 64 or name == "fast_or_slow"
         assert re.fullmatch(rf"studies/{name}/\d-[a-z0-9_]+\.png", cell.settings.out)
         for photo in (cell.settings.content, *study.load(name).photos):
@@ -123,9 +123,17 @@ def test_paintings_are_presets_or_files():
 
 
 def test_settings_meant_for_several_studies_go_where_they_mean_something():
-    given = ["painting=the_scream", "paintings=[a,b]", "content=a.jpg", "style=x", "size=64"]
-    assert study.relevant("ratios", given) == ["painting=the_scream", "content=a.jpg", "size=64"]
-    assert study.relevant("three_paintings", given) == ["paintings=[a,b]", "content=a.jpg", "size=64"]
+    given = [
+        "painting=the_scream",
+        "paintings=[a,b]",
+        "content=a.jpg",
+        "style=x",
+        "loss.tv_weight=1",
+        "size=64",
+    ]
+    others = ["content=a.jpg", "loss.tv_weight=1", "size=64"]
+    assert study.relevant("ratios", given) == ["painting=the_scream", *others]
+    assert study.relevant("three_paintings", given) == ["paintings=[a,b]", *others]
     assert study.relevant("fast_or_slow", given) == ["painting=the_scream", "style=x", "size=64"]
 
 
@@ -162,12 +170,15 @@ def test_help_shows_examples(run):
         (["terms", "content=cow.jpg"], "there is no file cow.jpg"),
         (["terms", "content="], "no photo was given; for example: fastnst study terms content=photo.jpg"),
         (["terms", "out=file"], "cannot write file/terms/1-"),
-        (["terms", "paintings=[a,b]"], "terms does not take paintings=[a,b], but painting"),
+        (["terms", "paintings=[a,b]"], "terms takes one: painting=A: leave out paintings=[a,b]"),
         (
             ["three_paintings", "painting.image=a.png"],
-            "three_paintings does not take painting.image=a.png, but paintings=[A,B,C]",
+            "three_paintings takes several: paintings=[A,B,C]: leave out painting.image=a.png",
         ),
-        (["fast_or_slow", "content=a.jpg"], "fast_or_slow does not take content=a.jpg, but photos=[A,B,C]"),
+        (
+            ["fast_or_slow", "content=a.jpg"],
+            "fast_or_slow takes several: photos=[A,B,C]: leave out content=a.jpg",
+        ),
         (["terms", "style=starry_night"], "terms compares with no network: leave out style=starry_night"),
         (["fast_or_slow", "loss=johnson"], "fast_or_slow takes its loss from the network: leave out loss="),
         (["fast_or_slow", "style=nothing"], "nothing"),
@@ -250,17 +261,17 @@ def test_what_is_done_is_not_done_again(run, runs, tmp_path):
 
 def test_another_photo_of_the_same_name_is_seen(run, runs):
     images.write("photo.png", smooth(40, 40))
-    assert run("starts", "content=photo.png")[0] == 0
+    assert run("terms", "content=photo.png")[0] == 0
     images.write("photo.png", smooth(40, 40)[::-1])
-    assert run("starts", "content=photo.png")[0] == 0
-    assert len(runs) == 8
+    assert run("terms", "content=photo.png")[0] == 0
+    assert len(runs) == 4
 
 
 def test_a_damaged_record_means_to_begin_anew(run, runs, tmp_path):
-    assert run("starts")[0] == 0
-    (tmp_path / "made/starts/study.json").write_text("{")
-    assert run("starts")[0] == 0
-    assert len(runs) == 8
+    assert run("terms")[0] == 0
+    (tmp_path / "made/terms/study.json").write_text("{")
+    assert run("terms")[0] == 0
+    assert len(runs) == 4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
