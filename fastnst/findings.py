@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from typing import Any
 
-from fastnst.likeness import correlation, grain, levels, stretched
+from fastnst.likeness import correlation, levels, stretched
 from fastnst.pixels import Floats
 
 
@@ -70,22 +70,21 @@ def _content_layers(rows: Rows) -> Finding:
 
 
 def _style_layers(rows: Rows) -> Finding:
-    found = {cell.label: grain(cell.picture) for cell in rows[0]}
-    values = list(found.values())
-    kept = max(abs(correlation(cell.picture, stretched(cell.painting, cell.picture))) for cell in rows[0])
-    painting = grain(rows[0][0].painting)
+    layers = [f"raw/style/relu{block}_1" for block in range(1, 6)]
+    left = [[_left(cell, layer) for layer in layers] for cell in rows[0]]
+    deepest = [line[-1] for line in left]
+    alike = max(abs(correlation(cell.picture, stretched(cell.painting, cell.picture))) for cell in rows[0])
     text = (
-        f"As layers are added, the grain grows from {values[0]:.1f} to {values[-1]:.1f} px "
-        f"({_listed(found, '.1f')}; the painting: {painting:.1f}), and no picture's correlation with the "
-        f"painting itself is above {kept:.2f}."
+        f"In conv5_1, which sees farthest, {', '.join(f'{part:.0%}' for part in deepest)} of the noise's "
+        "distance from the painting is left as layers are added one by one; no picture's correlation with "
+        f"the painting itself is above {alike:.2f}."
     )
-    captions = [[f"{label}\ngrain of {value:.1f} px" for label, value in found.items()]]
-    numbers = {
-        "grain": _rounded(found),
-        "grain_of_painting": round(painting, 2),
-        "arrangement": round(kept, 3),
-    }
-    return Finding(text, values[-1] > 1.25 * values[0] and kept < 0.5, numbers, captions)
+    captions = [
+        f"{cell.label}\nleft in conv1_1 {line[0]:.0%}, in conv5_1 {line[-1]:.0%}"
+        for cell, line in zip(rows[0], left, strict=True)
+    ]
+    numbers = {"left_by_layer": _nested(left), "arrangement": round(alike, 3)}
+    return Finding(text, deepest[-1] < deepest[0] / 2 and alike < 0.5, numbers, [captions])
 
 
 def _three_paintings(rows: Rows) -> Finding:
@@ -109,19 +108,20 @@ def _three_paintings(rows: Rows) -> Finding:
 
 
 def _shallow_or_deep(rows: Rows) -> Finding:
-    cells = rows[0]
+    cells = [cell for row in rows for cell in row]
     first, last = ([_left(cell, f"raw/style/{layer}") for cell in cells] for layer in ("relu1_1", "relu5_1"))
     text = (
         f"With all weight on conv1_1, {first[0]:.1%} of its distance from the style is left and "
         f"{last[0]:.0%} of conv5_1's; with all on conv5_1, {last[-1]:.1%} of its own, and "
         f"{first[-1]:.0%} of conv1_1's."
     )
-    captions = [
+    lines = iter(
         f"{cell.label}\nleft: conv1_1 {shallow:.0%}, conv5_1 {deep:.0%}"
         for cell, shallow, deep in zip(cells, first, last, strict=True)
-    ]
+    )
     numbers = {"left_of_conv1_1": _nested(first), "left_of_conv5_1": _nested(last)}
-    return Finding(text, first[0] < first[-1] and last[-1] < last[0], numbers, [captions])
+    confirmed = first[0] < first[-1] and last[-1] < last[0]
+    return Finding(text, confirmed, numbers, [[next(lines) for _ in row] for row in rows])
 
 
 def _terms(rows: Rows) -> Finding:
@@ -147,10 +147,10 @@ def _ratios(rows: Rows) -> Finding:
     text = (
         f"From the lowest weight of style to the highest, what is left of the distance from the style falls "
         f"from {style[0]:.1%} to {style[-1]:.2%}, and the distance from the photo's content rises from "
-        f"{content[0]:.2f} to {content[-1]:.2f}; with equal weights {equal:.1%} is left."
+        f"{content[0]:.2g} to {content[-1]:.2g}; with equal weights {equal:.1%} is left."
     )
     lines = iter(
-        f"{cell.label}\nstyle left {a:.1%}, content moved {b:.2f}"
+        f"{cell.label}\nstyle left {a:.1%}, content moved {b:.2g}"
         for cell, a, b in zip(cells, style, content, strict=True)
     )
     numbers = {"style_left": _nested(style), "content_moved": _nested(content)}
@@ -165,9 +165,10 @@ def _starts(rows: Rows) -> Finding:
         f"{one.label} / {other.label}": levels(one.picture, other.picture)
         for one, other in combinations(cells, 2)
     }
+    ends = ", ".join(f"{loss:.3g} {label}" for label, loss in losses.items())
     spread = max(losses.values()) / min(losses.values())
     text = (
-        f"Losses end at {_listed(losses, '.3g')}: the highest is {spread:.2f} times the lowest. Two of the "
+        f"Losses end at {ends}: the highest is {spread:.2f} times the lowest. Two of the "
         f"pictures differ by {_range(list(apart.values()), '.0f')} of 255 levels, the two from noise by "
         f"{list(apart.values())[-1]:.0f}."
     )

@@ -1,9 +1,9 @@
-"""How alike two pictures are, and how fine one is, without a loss network."""
+"""How alike two pictures are, pixel by pixel."""
 
 import numpy as np
 
 from fastnst.images import resize
-from fastnst.pixels import LUMA, Floats
+from fastnst.pixels import Floats
 
 
 def correlation(one: Floats, other: Floats) -> float:
@@ -16,26 +16,6 @@ def correlation(one: Floats, other: Floats) -> float:
 def levels(one: Floats, other: Floats) -> float:
     """Root mean square difference of two pictures, of 255 levels."""
     return 255 * float(np.sqrt(np.mean(np.square(one - other))))
-
-
-def grain(picture: Floats) -> float:
-    """The grain of a picture, px: the distance at which its autocorrelation falls below a half."""
-    grey = np.tensordot(np.asarray(LUMA), picture, 1)
-    height, width = grey.shape
-    if not grey.std():
-        return 0.0
-    # Padded with zeros, since a picture does not go on at its other side.
-    power = np.abs(np.fft.rfft2(grey - grey.mean(), s=(2 * height, 2 * width))) ** 2
-    alike = np.fft.irfft2(power)
-    right = alike[0, : width // 2] / np.arange(width, width - width // 2, -1)
-    down = alike[: height // 2, 0] / np.arange(height, height - height // 2, -1)
-    length = min(right.size, down.size)
-    mean = right[:length] / right[0] + down[:length] / down[0]  # falls from 2
-    below = np.flatnonzero(mean < 1)
-    if not below.size:
-        return float(length)
-    i = int(below[0])
-    return float(i - (1 - mean[i]) / (mean[i - 1] - mean[i]))
 
 
 def stretched(painting: Floats, picture: Floats) -> Floats:

@@ -114,19 +114,18 @@ def test_a_network_is_told_by_time_and_by_loss():
     assert "does not pass it" in find("fast_or_slow", [[network], [cell("a", [9, 5])]]).text
 
 
-def test_textures_are_told_by_their_grain():
-    blocks = [
-        np.kron(RNG.random((3, 64 // n, 64 // n)), np.ones((n, n))).astype(np.float32) for n in (1, 4, 8)
-    ]
-    found = find("style_layers", [[cell(f"{i} layers", [1], picture=each) for i, each in enumerate(blocks)]])
-    fine, middle, coarse = found.numbers["grain"].values()
-    # Blocks of independent values of side n: the autocorrelation falls in a line to 0 at n.
-    assert (fine, middle, coarse) == pytest.approx((0.5, 2, 4), rel=0.25)
+def test_textures_are_told_by_the_layer_that_sees_farthest():
+    def with_layers(label, deepest, picture=PHOTO):
+        return cell(label, [9, 1], picture=picture, raw__style__relu5_1=deepest)
+
+    found = find("style_layers", [[with_layers("conv1_1", 6.0), with_layers("and conv5_1", 1.0)]])
     assert found.confirmed
+    assert "60%, 10% of the noise's distance" in found.text
+    assert not find("style_layers", [[with_layers("a", 1.0), with_layers("b", 6.0)]]).confirmed
+    assert not find("style_layers", [[with_layers("a", 6.0), with_layers("b", 1.0, PAINTING)]]).confirmed
 
 
-def test_flat_pictures_have_no_correlation_and_no_grain():
+def test_flat_pictures_have_no_correlation():
     flat = np.full_like(PHOTO, 0.5)
     assert likeness.correlation(flat, PHOTO) == 0
-    assert likeness.grain(flat) == 0
     assert likeness.levels(flat, flat) == 0
