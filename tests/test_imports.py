@@ -70,6 +70,7 @@ def after(arguments: list[str], modules: set[str], folder) -> set[str]:
         ["stylise", "--help"],
         ["train", "--help"],
         ["gatys", "--help"],
+        ["study", "--help"],
         ["demo", "--help"],
         ["--version"],
     ],
