@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnst import brushstrokes, files, images
+from fastnst import brushstrokes, files, images, samples
 from fastnst.config import choices
 from fastnst.errors import ConfigError, ImageError
 from fastnst.settings import PaintingSettings
@@ -40,13 +40,15 @@ def find(settings: PaintingSettings) -> Path | None:
 
     Raises:
         ConfigError: no painting was chosen, or a built-in one that does not exist.
-        ImageError: its file is missing.
+        ImageError: its file is missing, or there is no such sample.
     """
     if not settings.image:
         names = ", ".join(name for name in choices("painting") if name != "own")
         raise ConfigError(
             f"no painting was chosen: painting.image=FILE takes any picture, painting=NAME one of {names}"
         )
+    if settings.image.startswith("sample:"):
+        return samples.resolve(settings.image)
     if not settings.image.startswith("builtin:"):
         return _find(settings.image, settings)
     if settings.image != BUILTIN:

@@ -30,21 +30,26 @@ def sheet(
     *,
     captions: Sequence[Sequence[str]] = (),
     title: str = "",
+    note: str = "",
     height: int = 256,
+    text: int | None = None,
 ) -> Image.Image:
     """Pictures in rows, each row equally high, with words below each.
 
     Args:
         rows: (3, H, W) in [0, 1], of any sizes; None leaves a gap.
         captions: for each row, each picture: lines, the first darker than the others; long ones are wrapped.
+            Those of a gap stand in it.
         title: above all.
+        note: lines below the title; long ones are wrapped.
         height: of every picture, px.
+        text: height of the letters, px; None for one that suits the pictures.
     """
     from PIL import Image, ImageDraw
 
     margin = max(8, height // 16)
-    text = max(11, height // 18)
-    said = title + "".join(caption for line in captions for caption in line)
+    text = text or max(11, height // 18)
+    said = title + note + "".join(caption for line in captions for caption in line)
     fonts = [_font(text, said), _font(round(text * 0.9), said)]
     large = _font(round(text * 1.7), said)
     columns = max((len(row) for row in rows), default=0)
@@ -58,19 +63,25 @@ def sheet(
         for line in captions
     ]
     leading = round(text * 1.45)
-    below = [max((len(lines) for lines in line), default=0) * leading for line in words]
+    below = [
+        max((len(lines) for i, lines in enumerate(line) if row[i] is not None), default=0) * leading
+        for row, line in zip(rows, words, strict=False)
+    ]
     below += [0] * (len(rows) - len(below))
     gap = margin // 2
     bottoms = [height + (gap + needed if needed else 0) for needed in below]
-    top = margin + (round(text * 1.7 * 1.3) + margin if title else 0)
     wide = sum(widths) + margin * (columns + 1)
     if title:
         wide = max(wide, math.ceil(large.getlength(title)) + 2 * margin)
+    noted = _wrapped(note, fonts, wide - 2 * margin)
+    under_title = margin + (round(text * 1.7 * 1.3) + margin if title else 0)
+    top = under_title + (len(noted) * leading + margin if noted else 0)
     high = top + sum(bottoms) + margin * max(1, len(rows))
     page = Image.new("RGB", (wide, high), PAPER)
     draw = ImageDraw.Draw(page)
     if title:
         draw.text((margin, margin), title, fill=INK, font=large)
+    _write(draw, (margin, under_title), noted, fonts, leading)
     y = top
     for number, row in enumerate(pictures):
         x = margin
@@ -78,7 +89,8 @@ def sheet(
             if picture is not None:
                 page.paste(picture, (x, y))
             if number < len(words) and i < len(words[number]):
-                _write(draw, (x, y + height + gap), words[number][i], fonts, leading)
+                under = 0 if picture is None else height + gap
+                _write(draw, (x, y + under), words[number][i], fonts, leading)
             x += widths[i] + margin
         y += bottoms[number] + margin
     return page

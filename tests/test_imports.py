@@ -73,6 +73,7 @@ def after(arguments: list[str], modules: set[str], folder) -> set[str]:
         ["train", "--help"],
         ["gatys", "--help"],
         ["compare", "--help"],
+        ["study", "--help"],
         ["demo", "--help"],
         ["vote", "--help"],
         ["--version"],

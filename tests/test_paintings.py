@@ -169,3 +169,10 @@ def test_a_given_name_is_made_fit_for_a_file(tmp_path):
     save(tmp_path / "mine.png")
     painting = load(replace(OWN, image="mine.png", name="../My Style", title="Mine"))
     assert (painting.name, painting.title) == ("my_style", "Mine")
+
+
+def test_a_sample_of_scikit_image_can_be_a_painting():
+    painting = load(replace(OWN, image="sample:gravel"))
+    assert (painting.name, painting.rgb.shape) == ("gravel", (3, 64, 64))
+    with pytest.raises(ImageError, match="there is no sample cow; the samples are"):
+        load(replace(OWN, image="sample:cow"))

@@ -56,6 +56,29 @@ def test_gaps_are_no_trouble(rows):
     assert sheet(rows, captions=[["x"]] if rows else []).width > 0
 
 
+def test_the_words_of_a_gap_stand_in_it():
+    plain = np.asarray(sheet([[RED, BLUE], [None, BLUE]], height=80))
+    said = np.asarray(sheet([[RED, BLUE], [None, BLUE]], captions=[[], ["a row", ""]], height=80))
+    assert said.shape == plain.shape
+    rows, columns = np.nonzero((said != plain).any(-1))
+    assert plain.shape[0] / 2 < rows.min() < rows.max() < plain.shape[0]
+    assert columns.max() < plain.shape[1] / 2
+
+
+def test_a_note_is_wrapped_below_the_title():
+    sizes = [
+        sheet([[RED, BLUE]], title="Above", note=note, height=80).size for note in ("", "a", "word " * 60)
+    ]
+    assert len({width for width, _ in sizes}) == 1
+    heights = [height for _, height in sizes]
+    assert heights == sorted(set(heights))
+
+
+def test_letters_can_be_larger_than_suits_the_pictures():
+    heights = [sheet([[RED]], captions=[["one"]], height=80, text=text).height for text in (None, 30)]
+    assert heights[0] < heights[1]
+
+
 def trace(length):
     return [
         {

@@ -44,6 +44,7 @@ COMMANDS = {
     "gatys": Entry("gatys", "command", "Repaint one photo by optimisation, the slow way."),
     "compare": Entry("compare", "command", "Compare the networks with that optimiser."),
     "vote": Entry("vote", "command", "Judge by eye which method's pictures are better."),
+    "study": Entry("study", "command", "Run a classic experiment of style transfer."),
     "bench": Entry("bench", "command", "Measure how fast networks are here."),
     "demo": Entry("demo", "command", "Train, stylise and compare, in a few minutes."),
 }
