@@ -11,6 +11,7 @@ after each photo and style, goes on from there, and draws benchmarks/refining.sv
 
 import argparse
 import json
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -143,7 +144,7 @@ def curve(
         if seconds > limit or (found and found[-1][2] <= goal):
             raise EndedError
 
-    try:
+    with suppress(EndedError):
         coarse_to_fine(
             content,
             targets(parts, loss, content.shape[2]),
@@ -160,8 +161,6 @@ def curve(
             snapshot_every=EVERY,
             on_snapshot=see,
         )
-    except EndedError:
-        pass
     return found
 
 

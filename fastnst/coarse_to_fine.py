@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fastnst.gatys import GatysResult, optimise
-from fastnst.losses import PerceptualLoss
 from fastnst.progress import Progress, Report
+from fastnst.tiled_loss import Loss
 
 SMALLEST = 192  # px, longer side: below it VGG-19's fifth block has too few positions to tell forms apart
 
@@ -45,7 +45,7 @@ def sizes(height: int, width: int, levels: int) -> tuple[tuple[int, int], ...]:
 def coarse_to_fine(
     content: Tensor,
     target: Callable[[int, int], Target],
-    loss: PerceptualLoss,
+    loss: Loss,
     *,
     init: Tensor,
     levels: int,

@@ -25,15 +25,27 @@ def gram_matrix(activations: Tensor, regions: Tensor | None = None) -> Tensor:
     Returns:
         ``(B, C, C)``, or ``(R, C, C)``, symmetric, float32.
     """
-    b, c, h, w = activations.shape
-    flat = activations.reshape(b, c, h * w)
+    c, h, w = activations.shape[1:]
+    if regions is None:
+        return products(activations) / (c * h * w)
+    weight = F.adaptive_avg_pool2d(regions.float(), (h, w))
+    return products(activations, weight) / (c * weight.sum(dim=(2, 3)).unsqueeze(2))
+
+
+def products(activations: Tensor, weight: Tensor | None = None) -> Tensor:
+    """What a Gram matrix is the mean of: ``sum_hw a_c a_d``, in float32.
+
+    Args:
+        activations: ``(B, C, H, W)``.
+        weight: of each position, ``(R, 1, H, W)``, for one picture.
+
+    Returns:
+        ``(B, C, C)``, or ``(R, C, C)``.
+    """
+    flat = activations.flatten(2)
     with torch.autocast(flat.device.type, enabled=False):  # which would take the product in half precision
-        if regions is None:
-            gram: Tensor = _Product.apply(flat, None) / (c * h * w)
-            return gram
-        weight = F.adaptive_avg_pool2d(regions, (h, w)).reshape(-1, 1, h * w)
-        guided: Tensor = _Product.apply(flat, weight) / (c * weight.sum(dim=2, keepdim=True))
-        return guided
+        total: Tensor = _Product.apply(flat, None if weight is None else weight.flatten(2))
+        return total
 
 
 class _Product(torch.autograd.Function):

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from fastnst.canvas import Canvas
 from fastnst.errors import ConfigError, TrainingError
-from fastnst.losses import PerceptualLoss
 from fastnst.progress import Progress, Report
+from fastnst.tiled_loss import Loss
 
 ADVICE = "Try optimizer=adam, a lower lr, vgg.precision=float32 or a lower loss.style_weight"
 
@@ -48,7 +48,7 @@ class GatysResult:
 def optimise(
     content: Tensor,
     style: Tensor | Mapping[str, Tensor],
-    loss: PerceptualLoss,
+    loss: Loss,
     *,
     init: Tensor,
     regions: Tensor | None = None,

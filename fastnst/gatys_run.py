@@ -40,6 +40,7 @@ from fastnst.report import trace_plot
 from fastnst.run_settings import GatysSettings
 from fastnst.settings import PaintingSettings
 from fastnst.style_record import versions
+from fastnst.tiled_loss import affordable_history, fitting
 from fastnst.vgg import choose_dtype
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         dtype=dtype,
         normalise_gradients=settings.normalise_gradients,
     ).to(device)
+    pixels = photo.height * photo.width
 
     rgb = colours.lightness(photo.rgb) if settings.colours == "photo" else photo.rgb
     painted = {name: _coloured(each.picture, settings, photo.rgb) for name, each in found.items()}
@@ -130,7 +132,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         result = coarse_to_fine(
             _tensor(rgb, device),
             mixtures.targets(parts, loss, photo.height),
-            loss,
+            fitting(loss, pixels, tile=settings.tile),
             init=_tensor(_initial(settings, rgb, next(iter(painted.values()))), device),
             optimizer=settings.optimizer,
             lr=settings.lr,
@@ -138,7 +140,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             levels=settings.levels,
             steps=settings.steps,
             seconds=settings.seconds,
-            history=settings.history,
+            history=affordable_history(settings.history, pixels, device),
             scales=settings.scales,
             snapshot_every=settings.snapshot_every,
             on_snapshot=on_snapshot,

@@ -110,18 +110,18 @@ class PerceptualLoss(nn.Module):
         self.tv_weight = tv_weight
         self.coarse_factor = coarse_factor
         self.normalise_gradients = normalise_gradients
-        self._content = dict(content_layers)  # weights by the names that targets have
+        self.content_weights = dict(content_layers)  # by the names that targets have
         if coarse_weight:
-            self._content |= {_coarse(name): coarse_weight * w for name, w in content_layers.items()}
+            self.content_weights |= {_coarse(name): coarse_weight * w for name, w in content_layers.items()}
 
     def content_target(self, images: Tensor) -> dict[str, Tensor]:
         """Activations to keep: ``{layer: (B, C, H, W)}``; those of smaller pictures as ``layer_coarse``."""
-        activations = self.features(images, self.content_layers) | self._coarsely(images)
+        activations = self.features(images, self.content_layers) | self.coarsely(images)
         return {name: activation.detach() for name, activation in activations.items()}
 
-    def _coarsely(self, images: Tensor) -> dict[str, Tensor]:
+    def coarsely(self, images: Tensor) -> dict[str, Tensor]:
         """The content layers of smaller pictures, if they count."""
-        if len(self._content) == len(self.content_layers):
+        if len(self.content_weights) == len(self.content_layers):
             return {}
         smaller = F.avg_pool2d(images, self.coarse_factor, ceil_mode=True)
         return {_coarse(name): each for name, each in self.features(smaller, self.content_layers).items()}
@@ -148,20 +148,26 @@ class PerceptualLoss(nn.Module):
             regions: where each style belongs, (R, 1, H, W) of 0 to 1, for one picture. Areas weigh.
         """
         activations = self.features(images)
-        kept = activations | self._coarsely(images)
-        shares = None if regions is None else regions.mean(dim=(1, 2, 3)) / regions.mean(dim=(1, 2, 3)).sum()
+        kept = activations | self.coarsely(images)
+        shares = None if regions is None else areas(regions)
         content_layers, style_layers = {}, {}
-        for name, weight in self._content.items():
+        for name, weight in self.content_weights.items():
             seen = self._seen(kept[name], self.content_weight * weight)
             content_layers[name] = content_distance(seen, content[name])
         for name, weight in self.style_layers.items():
             seen = self._seen(activations[name], self.style_weight * weight)
             style_layers[name] = style_distance(gram_matrix(seen, regions), style[name], shares)
+        return self.terms(images, content_layers, style_layers)
+
+    def terms(
+        self, images: Tensor, content_layers: Mapping[str, Tensor], style_layers: Mapping[str, Tensor]
+    ) -> LossTerms:
+        """The loss from the distance of each layer."""
         raw_tv = total_variation(images)
         zero = images.new_zeros(())
         return LossTerms(
             content=self.content_weight
-            * sum((w * content_layers[name] for name, w in self._content.items()), zero),
+            * sum((w * content_layers[name] for name, w in self.content_weights.items()), zero),
             style=self.style_weight
             * sum((w * style_layers[name] for name, w in self.style_layers.items()), zero),
             tv=self.tv_weight * raw_tv,
@@ -189,6 +195,12 @@ class _WithGradientOf(torch.autograd.Function):
         """See the class."""
         total = gradient.float().abs().sum().clamp_min(torch.finfo(torch.float32).tiny)
         return (gradient * (ctx.length / total)).to(gradient.dtype), None
+
+
+def areas(regions: Tensor) -> Tensor:
+    """The share of each region, (R, 1, H, W), in the area of all: (R,)."""
+    each = regions.mean(dim=(1, 2, 3))
+    return each / each.sum()
 
 
 def _coarse(layer: str) -> str:

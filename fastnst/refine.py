@@ -14,16 +14,13 @@ from torch import Tensor
 
 from fastnst import config, devices, losses, style_targets, vgg_weights
 from fastnst.gatys import optimise
-from fastnst.memory import check_fits
 from fastnst.pixels import Bytes
 from fastnst.progress import Report
 from fastnst.repaint import Refine
 from fastnst.settings import recorded_loss, require
 from fastnst.style_file import Style
+from fastnst.tiled_loss import affordable_history, fitting
 from fastnst.vgg import choose_dtype
-
-PIXEL_BYTES = {torch.float32: 1300, torch.bfloat16: 800}
-"""About what a pixel takes in VGG-19 and its gradient on a CPU, measured at 0.6 and 1 megapixels."""
 
 
 @dataclass
@@ -47,9 +44,6 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
         device: see ``fastnst.devices.choose``.
         report: is told of every evaluation.
 
-    Returns:
-        A function that raises ImageError where there is not enough memory.
-
     Raises:
         ConfigError: the style does not tell its loss or its target, or there is no such device.
         StyleFileError: the style cannot be read.
@@ -65,18 +59,17 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
     target = {layer: gram.to(where) for layer, gram in stored.items()}
 
     def refined(photo: Bytes, picture: Bytes) -> Bytes:
-        if where.type == "cpu":
-            check_fits((1, *picture.shape), PIXEL_BYTES[dtype] + 24 * settings.history)
+        pixels = picture.shape[0] * picture.shape[1]
         result = optimise(
             _tensor(photo, where),
             target,
-            loss,
+            fitting(loss, pixels),
             init=_tensor(picture, where),
             optimizer=settings.optimizer,
             lr=settings.lr,
             betas=settings.betas,
             steps=evaluations,
-            history=settings.history,
+            history=affordable_history(settings.history, pixels, where),
             scales=settings.scales,
             report=report,
         )

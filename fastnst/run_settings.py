@@ -116,6 +116,7 @@ class GatysSettings:
     history: int
     scales: list[int]
     normalise_gradients: bool
+    tile: Any
     device: str
     snapshot_every: int | None
     seed: int
@@ -131,6 +132,10 @@ class GatysSettings:
         require(
             self.scales[:1] == [1] and all(1 <= scale <= 64 for scale in self.scales),
             f"scales must begin with 1 and be at most 64, not {self.scales}",
+        )
+        require(
+            self.tile in (None, "auto") or (type(self.tile) is int and self.tile >= 64),
+            f"tile must be auto, null or a number from 64 px, not {self.tile!r}",
         )
         require(1 <= self.levels <= 8, f"levels must be from 1 to 8, not {self.levels}")
         require(

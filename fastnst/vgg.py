@@ -19,6 +19,18 @@ def _block(layer: str) -> int:
     return int(layer[4])
 
 
+def stride(layer: str) -> int:
+    """How many px of a picture a position of a layer stands for, to each side."""
+    return 1 << (_block(layer) - 1)
+
+
+def reach(layer: str) -> int:
+    """How many px around its own a position of a layer sees, at the most."""
+    relus = RELUS[: LAYERS.index(layer) // 2 + 1]
+    pools = stride(layer) - 1  # each pooling adds the stride before it, to one side
+    return sum(stride(relu) for relu in relus) + pools
+
+
 def _depth(layers: Collection[str]) -> int:
     """How many convolutions the deepest of ``layers`` needs."""
     return max((LAYERS.index(name) // 2 + 1 for name in layers), default=0)
@@ -86,9 +98,7 @@ class VGG19Features(nn.Module):
         wanted = self.wanted if layers is None else frozenset(layers)
         computed = self.computed[: _depth(wanted)]
         height, width = images.shape[-2:]
-        min_size = (
-            2 ** (_block(computed[-1]) - 1) if computed else 1
-        )  # px: each block but the first halves them
+        min_size = stride(computed[-1]) if computed else 1  # px
         if min(height, width) < min_size:
             raise ImageError(
                 f"picture is {width}x{height} px; {computed[-1]} needs at least {min_size} px a side"

@@ -103,6 +103,14 @@ def test_normalised_gradients_and_scales_lower_the_loss_too(run):
         assert trace[-1]["total"] < 0.9 * trace[0]["total"]
 
 
+def test_tiles_make_the_same_picture(run):
+    pictures = []
+    for tile in ("null", "64"):
+        assert run("painting.image=red.png", "size=160", f"tile={tile}", "init=noise", "steps=4")[0] == 0
+        pictures.append(picture())
+    assert np.abs(pictures[0] - pictures[1]).max() <= 2
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -122,6 +130,7 @@ def test_normalised_gradients_and_scales_lower_the_loss_too(run):
         ),
         (["painting.image=red.png", "levels=0"], "levels must be from 1 to 8, not 0"),
         (["painting.image=red.png", "seconds=0"], "seconds must be above 0 and finite, or null, not 0.0"),
+        (["painting.image=red.png", "tile=8"], "tile must be auto, null or a number from 64 px, not 8"),
         (["painting.image=red.png", "scales=[2]"], "scales must begin with 1"),
         (["painting.image=red.png", "style_scale=0"], "style_scale must be from 0.1 to 10, not 0.0"),
         (["painting.image=red.png", "steps=0"], "steps must be at least 1, not 0"),

@@ -39,7 +39,7 @@ LAYERS = [
         "openvino_engine",
         "torch_engine",
     },
-    {"guard", "checkpoints", "study_figures"},
+    {"guard", "checkpoints", "study_figures", "tiled_loss"},
     {"training", "gatys", "engines", "manifest", "strength", "artefacts"},
     {"calibration", "base_training", "watch", "coarse_to_fine"},
     {"strengths_sheet", "mixtures"},
