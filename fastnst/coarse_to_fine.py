@@ -5,6 +5,7 @@ optimiser at full size never finds them. Gatys et al. (2017), https://arxiv.org/
 begin small, where the same forms are in view, and go on from there. A small level is cheap, too.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -18,6 +19,7 @@ from fastnst.gatys import GatysResult, optimise
 from fastnst.progress import Progress, Report
 from fastnst.tiled_loss import Loss
 
+SEEN = 512  # px, longer side: up to it, forms of a painting are within what VGG-19 sees around a pixel
 SMALLEST = 192  # px, longer side: below it VGG-19's fifth block has too few positions to tell forms apart
 
 
@@ -34,8 +36,16 @@ class Target:
     regions: Tensor | None = None
 
 
-def sizes(height: int, width: int, levels: int) -> tuple[tuple[int, int], ...]:
-    """Height and width of each level, smallest first: halves of the next, none below ``SMALLEST``."""
+def sizes(height: int, width: int, levels: int | str) -> tuple[tuple[int, int], ...]:
+    """Height and width of each level, smallest first: halves of the next, none below ``SMALLEST``.
+
+    Args:
+        height: of the picture, px.
+        width: of the picture, px.
+        levels: how many; ``auto`` for as many as bring the longer side of the first to ``SEEN``.
+    """
+    if not isinstance(levels, int):
+        levels = 1 + max(0, math.ceil(math.log2(max(height, width) / SEEN)))
     found = [(height, width)]
     while len(found) < levels and max(found[0]) >= 2 * SMALLEST:
         found.insert(0, (max(1, round(found[0][0] / 2)), max(1, round(found[0][1] / 2))))
@@ -48,7 +58,7 @@ def coarse_to_fine(
     loss: Loss,
     *,
     init: Tensor,
-    levels: int,
+    levels: int | str,
     steps: int,
     seconds: float | None,
     on_snapshot: Callable[[int, Tensor], None] | None = None,
@@ -63,7 +73,7 @@ def coarse_to_fine(
         target: of a level, by its height and width.
         loss: what is minimised at every level.
         init: where to start, (1, 3, H, W); details that a level is too small for stay as they are in it.
-        levels: how many, as far as the picture is large enough.
+        levels: see ``sizes``; no more than there are steps.
         steps: evaluations of the loss, shared alike.
         seconds: after which it ends; a level before the last takes at most half of what is left.
         on_snapshot: see ``gatys.optimise``; pictures are of their level's size.
@@ -79,7 +89,7 @@ def coarse_to_fine(
         TrainingError: the loss is infinite or NaN from the start.
     """
     height, width = content.shape[-2:]
-    shapes = sizes(height, width, min(levels, steps))
+    shapes = sizes(height, width, levels)[-steps:]
     start, elapsed = monotonic(), 0.0
     trace: list[dict[str, float]] = []
     changed = torch.zeros_like(init)

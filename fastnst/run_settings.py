@@ -110,7 +110,7 @@ class GatysSettings:
     optimizer: str
     steps: int
     seconds: float | None
-    levels: int
+    levels: Any
     lr: float
     betas: list[float]
     history: int
@@ -137,7 +137,10 @@ class GatysSettings:
             self.tile in (None, "auto") or (type(self.tile) is int and self.tile >= 64),
             f"tile must be auto, null or a number from 64 px, not {self.tile!r}",
         )
-        require(1 <= self.levels <= 8, f"levels must be from 1 to 8, not {self.levels}")
+        require(
+            self.levels == "auto" or (type(self.levels) is int and 1 <= self.levels <= 8),
+            f"levels must be auto or from 1 to 8, not {self.levels!r}",
+        )
         require(
             self.colours in ("painting", "match", "photo"),
             f"colours must be painting, match or photo, not {self.colours!r}",

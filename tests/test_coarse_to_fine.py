@@ -49,6 +49,13 @@ def test_each_level_is_half_the_next():
     assert sizes(14, 10, 5) == ((14, 10),)  # half would be too small
 
 
+@pytest.mark.parametrize(("longer", "count"), [(300, 1), (512, 1), (513, 2), (1024, 2), (1500, 3), (4096, 4)])
+def test_large_pictures_get_as_many_levels_as_they_need(longer, count):
+    found = sizes(longer * 3 // 4, longer, "auto")
+    assert len(found) == count
+    assert max(found[0]) <= 513
+
+
 def test_evaluations_are_shared_and_counted_on(run):
     result, seen = run(steps=21)
     assert seen == [(12, 16), (24, 32)]

@@ -128,7 +128,7 @@ def test_tiles_make_the_same_picture(run):
             ["painting.image=red.png", "colours=sepia"],
             "colours must be painting, match or photo",
         ),
-        (["painting.image=red.png", "levels=0"], "levels must be from 1 to 8, not 0"),
+        (["painting.image=red.png", "levels=0"], "levels must be auto or from 1 to 8, not 0"),
         (["painting.image=red.png", "seconds=0"], "seconds must be above 0 and finite, or null, not 0.0"),
         (["painting.image=red.png", "tile=8"], "tile must be auto, null or a number from 64 px, not 8"),
         (["painting.image=red.png", "scales=[2]"], "scales must begin with 1"),
