@@ -38,7 +38,10 @@ class Canvas:
         """The sum, (1, 3, H, W), with a gradient to the tensors."""
         if len(self.tensors) == 1:
             return self.tensors[0]
-        return (self.tensors[0] + self._coarser()).clamp(0, 1)  # of ``project`` rounding is left
+        picture = self.tensors[0] + self._coarser()
+        # Clamped for what rounding ``project`` leaves, with the gradient of what was not: clamp's own is 0 at
+        # the very ends of the range, where a black or white photo would stay for ever.
+        return picture + (picture.clamp(0, 1) - picture).detach()
 
     @torch.no_grad()
     def project(self) -> None:

@@ -5,6 +5,7 @@ optimiser at full size never finds them. Gatys et al. (2017), https://arxiv.org/
 begin small, where the same forms are in view, and go on from there. A small level is cheap, too.
 """
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from torch import Tensor
 from fastnst.gatys import GatysResult, optimise
 from fastnst.progress import Progress, Report
 from fastnst.tiled_loss import Loss
+
+logger = logging.getLogger(__name__)
 
 SEEN = 512  # px, longer side: up to it, forms of a painting are within what VGG-19 sees around a pixel
 SMALLEST = 192  # px, longer side: below it VGG-19's fifth block has too few positions to tell forms apart
@@ -75,7 +78,8 @@ def coarse_to_fine(
         init: where to start, (1, 3, H, W); details that a level is too small for stay as they are in it.
         levels: see ``sizes``; no more than there are steps.
         steps: evaluations of the loss, shared alike.
-        seconds: after which it ends; a level before the last takes at most half of what is left.
+        seconds: from the first evaluation on, after which it ends; a level before the last takes at most half
+            of what is left.
         on_snapshot: see ``gatys.optimise``; pictures are of their level's size.
         report: is told of every evaluation.
         should_stop: is asked after every evaluation.
@@ -90,18 +94,22 @@ def coarse_to_fine(
     """
     height, width = content.shape[-2:]
     shapes = sizes(height, width, levels)[-steps:]
-    start, elapsed = monotonic(), 0.0
+    if isinstance(levels, int) and len(shapes) < levels:
+        logger.warning(
+            "%dx%d px and %d steps allow %d of %d levels", width, height, steps, len(shapes), levels
+        )
+    start = monotonic()
+    whole = _Clock(seconds, 1)
     trace: list[dict[str, float]] = []
     changed = torch.zeros_like(init)
     for number, shape in enumerate(shapes):
         last = number == len(shapes) - 1
         done = len(trace)
-        left = None if seconds is None else max(0.0, seconds - (monotonic() - start)) / (1 if last else 2)
-        begun = monotonic()
         first = resized(init, shape)
+        clock = _Clock(whole, 1 if last else 2)
 
-        def stop(begun: float = begun, left: float | None = left) -> bool:
-            return should_stop() or (left is not None and monotonic() - begun >= left)
+        def stop(clock: _Clock = clock) -> bool:
+            return should_stop() or clock.is_out()
 
         def tell(progress: Progress, done: int = done, shape: tuple[int, int] = shape) -> None:
             note = progress.note if len(shapes) == 1 else f"{shape[1]}x{shape[0]} px, {progress.note}"
@@ -125,18 +133,50 @@ def coarse_to_fine(
             should_stop=stop,
             **settings,
         )
+        before = monotonic() - start - result.trace[-1]["seconds"]  # targets take time, too
         for record in result.trace:
             record["evaluation"] += done
-            record["seconds"] += elapsed
+            record["seconds"] += before
             if len(shapes) > 1:
                 record["size"] = max(shape)
         trace += result.trace
-        elapsed = trace[-1]["seconds"]
         changed = result.picture - first
         if result.trouble or should_stop():
             break
-    picture = result.picture if last else (init + resized(changed, (height, width))).clamp(0, 1)
-    return replace(result, picture=picture, trace=trace, seconds=monotonic() - start)
+    if not last:  # stopped on the way
+        picture = (init + resized(changed, (height, width))).clamp(0, 1)
+        found = target(height, width)
+        with torch.no_grad():
+            terms = loss(picture, loss.content_target(content), found.style, regions=found.regions)
+        result = replace(result, picture=picture, best=terms.values())
+    return replace(result, trace=trace, seconds=monotonic() - start)
+
+
+class _Clock:
+    """Tells when a part of the time that another clock has left is over; it starts when it is first asked.
+
+    Args:
+        whole: seconds, or the other clock; None for no limit.
+        parts: how many parts what is left has.
+    """
+
+    def __init__(self, whole: "float | _Clock | None", parts: int) -> None:
+        self._whole = whole
+        self._parts = parts
+        self._end: float | None = None
+
+    def is_out(self) -> bool:
+        """Whether the time is over."""
+        return self.left() <= 0
+
+    def left(self) -> float:
+        """Seconds that are left, without end if there is no limit."""
+        if self._whole is None:
+            return math.inf
+        if self._end is None:
+            left = self._whole.left() if isinstance(self._whole, _Clock) else self._whole
+            self._end = monotonic() + left / self._parts
+        return self._end - monotonic()
 
 
 def resized(pictures: Tensor, shape: Sequence[int]) -> Tensor:

@@ -98,9 +98,7 @@ def worse(pairs: Sequence[Values]) -> list[str]:
     """Where the network falls short of the optimiser's whole budget, a sentence each."""
     sentences = []
     for term, label in (("total", "whole loss"), ("content", "content term"), ("style", "style term")):
-        both = [
-            (pair["fast"]["losses"][term], pair["gatys"]["losses"][term], pair["title"]) for pair in pairs
-        ]
+        both = [(pair["fast"]["losses"][term], pair["gatys"]["losses"][term], _named(pair)) for pair in pairs]
         higher = [(fast / slow, title) for fast, slow, title in both if fast > slow > 0]
         if higher:
             most, title = max(higher)
@@ -202,7 +200,7 @@ def _curve(pair: Values, folder: Path) -> dict[str, Any]:
     }
     seconds = [round(record["seconds"], 2) for record in trace]
     goal = {term: pair["fast"]["losses"][term] for term in terms}
-    named = {"title": pair["title"], "style": pair["style"], "overtaken": pair["overtaken_at"]}
+    named = {"title": _named(pair), "style": pair["style"], "overtaken": pair["overtaken_at"]}
     return {**named, "seconds": seconds, "terms": terms, "goal": goal}
 
 
@@ -222,3 +220,7 @@ def _command(settings: Values) -> str:
         for name, value in flat(settings)
     ]
     return " ".join(["fastnst compare", *words])
+
+
+def _named(pair: Mapping[str, Any]) -> str:
+    return f"{pair['photo']} as {pair['title']}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastnst import files
+from fastnst import files, images
 from fastnst.compare_summary import flat, summary
-from fastnst.errors import ConfigError
+from fastnst.errors import ConfigError, FastNSTError
 
 FORMAT = 1
 RESULTS = "results.json"
@@ -87,6 +87,7 @@ class Results:
             del before["summary"]
             known, wanted = (dict(flat(each)) for each in (before, self.about))
             complete = {pair: each for pair, each in found.items() if self._has_files(each)}
+            summary(list(complete.values()))
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as err:
             raise ConfigError(f"{path} is not what fastnst compare writes; choose another out=") from err
         for key in [*wanted, *known]:
@@ -98,7 +99,13 @@ class Results:
         self.about, self.pairs = before, complete
 
     def _has_files(self, found: Mapping[str, Any]) -> bool:
-        return all((self.folder / path).is_file() for path in [*found["pictures"].values(), found["trace"]])
+        """Whether what was written of a pair is there, and whole."""
+        try:
+            for path in found["pictures"].values():
+                images.load(self.folder / path)
+            return bool(json.loads((self.folder / found["trace"]).read_text(encoding="utf-8")))
+        except (FastNSTError, OSError, ValueError):
+            return False
 
 
 def _pair(found: Mapping[str, Any]) -> Pair:

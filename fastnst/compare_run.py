@@ -11,7 +11,18 @@ from typing import Any
 
 import torch
 
-from fastnst import compare_report, devices, engines, files, images, losses, paintings, samples, vgg_weights
+from fastnst import (
+    compare_report,
+    devices,
+    engines,
+    files,
+    images,
+    losses,
+    paintings,
+    samples,
+    style_targets,
+    vgg_weights,
+)
 from fastnst.compare_results import RESULTS, Pair, Results
 from fastnst.comparison import (
     CROSSING,
@@ -146,18 +157,19 @@ def _inputs(settings: CompareSettings) -> Inputs:
         for size in settings.size:
             for note in images.load(path, size=size, min_side=MIN_SIDE).notes:
                 logger.warning("%s: %s", path, note)
+    weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     device = devices.choose(settings.device)
     for style in styles.values():
         recorded_loss(style.record)
         painting = painting_of(style, settings.paintings_dir)
         if painting is None:
+            style_targets.stored(style, weights)
             logger.info(
                 "%s: its painting is not in %s; its own targets are used", style.path, settings.paintings_dir
             )
         elif painting.sha256 != style.record["painting"].get("sha256", painting.sha256):
             logger.warning("%s was trained for another picture of %s", style.path, painting.title)
         engines.open_engine(style, device=str(device), precision="float32")
-    weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     return Inputs(named, styles, weights, device, choose_dtype(settings.vgg.precision, device.type))
 
 
@@ -205,7 +217,9 @@ def _judged(
         style = inputs.styles[name]
         loss = losses.build(recorded_loss(style.record), inputs.weights, strength=1, dtype=inputs.dtype)
         loss.to(inputs.device)
-        target, painting = style_target(style, loss, folder=settings.paintings_dir, device=inputs.device)
+        target, painting = style_target(
+            style, loss, inputs.weights, folder=settings.paintings_dir, device=inputs.device
+        )
         for pair in of_one_style:
             if painting is not None:
                 images.save(out / pair.painting, Photo(painting))
@@ -250,7 +264,7 @@ def _compared(
         "photo": pair.photo,
         "style": pair.style,
         "size": pair.size,
-        "title": f"{pair.photo} as {style.record.get('title', pair.style)}",
+        "title": style.record.get("title", pair.style),
         "width": judge.photo.shape[1],
         "height": judge.photo.shape[0],
         "pictures": {**shown, **{name: f"{pair.folder}/{name}.png" for name in pictures}},

@@ -27,6 +27,7 @@ from fastnst.progress import Report
 from fastnst.run_settings import CompareSettings
 from fastnst.style_file import Style
 from fastnst.vgg import VGG19Features
+from fastnst.vgg_weights import VGGWeights
 
 CROSSING = "gatys@equal_loss"  # the optimiser's picture when it has overtaken the network
 PASSES = 11  # of the network through one photo, timed after a first one
@@ -35,13 +36,14 @@ NEUTRAL = "relu4_2"
 
 
 def style_target(
-    style: Style, loss: PerceptualLoss, *, folder: str, device: torch.device
+    style: Style, loss: PerceptualLoss, weights: VGGWeights, *, folder: str, device: torch.device
 ) -> tuple[dict[str, Tensor], Bytes | None]:
     """What pictures in a style are measured against: ``{layer: (1, C, C)}``, and the painting if it is here.
 
     Args:
         style: named as a preset of conf/painting.
         loss: the style's.
+        weights: of its VGG-19.
         folder: where the preset's file lies.
         device: of the loss.
 
@@ -55,7 +57,7 @@ def style_target(
     """
     painting = painting_of(style, folder)
     if painting is None:
-        return {name: gram.to(device) for name, gram in style_targets.stored(style).items()}, None
+        return {name: gram.to(device) for name, gram in style_targets.stored(style, weights).items()}, None
     pixels = packed(painting.rgb)
     with torch.no_grad():
         return loss.style_target(tensor(pixels).to(device)), pixels
@@ -251,6 +253,7 @@ def run_optimiser(
             betas=settings.betas,
             steps=settings.steps,
             history=settings.history,
+            scales=settings.scales,
             report=report,
         )
     finally:
@@ -279,8 +282,9 @@ class _Overtaking:
         self.spent: list[float] = []  # s, up to each evaluation
 
     def __call__(self, loss: nn.Module, given: tuple[Any, ...], terms: LossTerms) -> None:
+        total = terms.total.item()  # which waits for a GPU, as the optimiser would
         start = perf_counter()
-        if self.evaluation is None and terms.total.item() <= self.goal:
+        if self.evaluation is None and total <= self.goal:
             picture, *targets = given
             saved = _bytes(picture)
             with torch.no_grad():  # past the hook

@@ -122,6 +122,8 @@ def _one_line(err: Exception) -> str:
         return f"{key or found[1]} is missing: {key or found[1]}=VALUE"
     if found := re.match(r"Ambiguous value for argument '(\S*?)=(.*)'", first):
         return f"{found[1]} has several values: a list is {found[1]}=[{found[2]}], a sweep over them needs -m"
+    if re.match(r"Cannot assign .* to Dict|Invalid type assigned: .* is not a subclass of Dict", first):
+        return f"{key} takes names with values: '{key}={{NAME: VALUE, OTHER: VALUE}}'"
     if first.startswith("Error parsing override") and rest:
         return f"{first}: {rest[0]}"
     return f"{key}: {first}" if key and key not in first else first

@@ -40,6 +40,12 @@ class GatysResult:
     trouble: str = ""
 
     @property
+    def at_full_size(self) -> list[dict[str, float]]:
+        """The evaluations of the size that the last one had: losses of different sizes do not compare."""
+        size = self.trace[-1].get("size")
+        return [record for record in self.trace if record.get("size") == size]
+
+    @property
     def evaluations(self) -> int:
         """How often the loss was computed."""
         return len(self.trace)

@@ -90,9 +90,8 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     photo = images.read(photo_file, size=settings.size, min_side=MIN_SIDE)
     for note in photo.notes:
         logger.warning("%s: %s", photo_file, note)
-    masks = {
-        name: mixtures.read_mask(given[name], photo.height, photo.width) for name in mixture if name in given
-    }
+    read = {file: mixtures.read_mask(file, photo.height, photo.width) for file in given.values()}
+    masks = {name: read[given[name]] for name in mixture if name in given}
     _check_output(out, settings, [photo_file, *map(samples.resolve, given.values())], mixture)
 
     device = devices.choose(settings.device)
@@ -116,13 +115,14 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         dtype=dtype,
         normalise_gradients=settings.normalise_gradients,
     ).to(device)
-    pixels = photo.height * photo.width
+    pixels, history = photo.height * photo.width, settings.history
+    if settings.optimizer == "lbfgs":
+        history = affordable_history(history, pixels, device)
 
     rgb = colours.lightness(photo.rgb) if settings.colours == "photo" else photo.rgb
     painted = {name: _coloured(each.picture, settings, photo.rgb) for name, each in found.items()}
     parts = [
-        Part(_tensor(painted[name], device), weight, masks[name].to(device) if name in masks else None)
-        for name, (_, weight) in mixture.items()
+        Part(_tensor(painted[name], device), weight, masks.get(name)) for name, (_, weight) in mixture.items()
     ]
 
     def on_snapshot(number: int, picture: Tensor) -> None:
@@ -140,7 +140,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             levels=settings.levels,
             steps=settings.steps,
             seconds=settings.seconds,
-            history=affordable_history(settings.history, pixels, device),
+            history=history,
             scales=settings.scales,
             snapshot_every=settings.snapshot_every,
             on_snapshot=on_snapshot,
@@ -181,7 +181,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     with files.atomic(outcome.trace) as partial:
         partial.write_text(json.dumps(finite(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     trace_plot(
-        {settings.optimizer: result.trace},
+        {settings.optimizer: result.at_full_size},
         outcome.plot,
         title=f"{out.name}: {', '.join(each.picture.title for each in found.values())}, {settings.optimizer}",
     )

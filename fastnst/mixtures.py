@@ -30,7 +30,8 @@ class Part:
     Args:
         painting: (1, 3, h, w) in [0, 1], of the size at which its style is measured for the whole picture.
         weight: beside the others of its region.
-        mask: where it belongs, (1, 1, H, W) of 0 to 1; None for where no mask is.
+        mask: where it belongs, (1, 1, H, W) of 0 to 1; None for where no mask is. Paintings with the same
+            tensor share a region.
     """
 
     painting: Tensor
@@ -56,6 +57,10 @@ def chosen(
             raise ConfigError(f"the weight of the painting {name} must be 0 or more, not {weight}")
     if several and not any(several.values()):
         raise ConfigError(f"the weights of {', '.join(several)} are all 0: nothing would be painted")
+    if masks and not several:
+        raise ConfigError("masks say where each of paintings={FILE: 1, ...} belongs, and there are none")
+    if several and own.image:
+        raise ConfigError(f"painting={own.name or own.image} is none of paintings={{...}}: put it in there")
     if strangers := sorted(set(masks) - set(several)):
         known = ", ".join(several) or "none"
         raise ConfigError(f"masks.{strangers[0]} belongs to no painting of paintings={{...}} ({known})")
@@ -74,7 +79,7 @@ def chosen(
 
 
 def read_mask(path: str, height: int, width: int) -> Tensor:
-    """A mask as (1, 1, height, width), 0 where it is black and 1 where it is white.
+    """A mask as (1, 1, height, width), 0 where it is black or transparent and 1 where it is white.
 
     Raises:
         ImageError: it cannot be read, is all black, or has another shape than the photo.
@@ -83,9 +88,10 @@ def read_mask(path: str, height: int, width: int) -> Tensor:
     rows, columns = picture.rgb.shape[1:]
     if abs(rows * width - columns * height) > max(width, height, rows, columns):  # one px of rounding
         raise ImageError(
-            f"the mask {path} is {columns}x{rows} px and the photo {width}x{height}: a mask has its shape"
+            f"the mask {path} is {columns}x{rows} px: a mask has the photo's shape, {width}x{height} or so"
         )
-    grey: Floats = images.resize(picture.rgb, height, width).mean(axis=0)
+    white = picture.rgb if picture.alpha is None else picture.rgb * picture.alpha
+    grey: Floats = images.resize(white, height, width).mean(axis=0)
     if grey.mean() < _EMPTY:
         raise ImageError(f"the mask {path} is black: white is where its painting belongs")
     return torch.from_numpy(np.ascontiguousarray(grey))[None, None].clamp(0, 1)
@@ -102,30 +108,24 @@ def targets(parts: Sequence[Part], loss: PerceptualLoss, height: int) -> Callabl
     Raises:
         ConfigError: masks leave nothing of the picture to a painting without one.
     """
-    masks = [part.mask for part in parts if part.mask is not None]
+    groups: dict[int | None, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(None if part.mask is None else id(part.mask), []).append(part)
+    device = parts[0].painting.device
+    masks = {key: group[0].mask.to(device) for key, group in groups.items() if group[0].mask is not None}
     rest = None
     if masks:
-        rest = (1 - torch.stack(masks).sum(dim=0)).clamp(0, 1)
-        if any(part.mask is None for part in parts) and rest.mean() < _EMPTY:
+        rest = (1 - torch.stack(list(masks.values())).sum(dim=0)).clamp(0, 1)
+        if None in groups and rest.mean() < _EMPTY:
             raise ConfigError("the masks cover the whole picture: nothing is left for a painting without one")
 
     def at(rows: int, columns: int) -> Target:
-        grams = [_grams(loss, part, rows / height) for part in parts]
+        mixed = {key: _mixed(loss, group, rows / height) for key, group in groups.items()}
         if rest is None:
-            weights = torch.tensor([part.weight for part in parts])
-            return Target(_mean(grams, weights / weights.sum()))
-        regions, styles = [], []
-        for part, gram in zip(parts, grams, strict=True):
-            if part.mask is not None:
-                regions.append(part.mask)
-                styles.append(gram)
-        without = [i for i, part in enumerate(parts) if part.mask is None]
-        if without:
-            weights = torch.tensor([parts[i].weight for i in without])
-            regions.append(rest)
-            styles.append(_mean([grams[i] for i in without], weights / weights.sum()))
-        scaled = F.adaptive_avg_pool2d(torch.cat(regions), (rows, columns))
-        return Target({layer: torch.cat([style[layer] for style in styles]) for layer in styles[0]}, scaled)
+            return Target(mixed[None])
+        regions = torch.cat([rest if key is None else masks[key] for key in mixed])
+        style = {layer: torch.cat([each[layer] for each in mixed.values()]) for layer in loss.style_layers}
+        return Target(style, F.adaptive_avg_pool2d(regions, (rows, columns)))
 
     return at
 
@@ -140,11 +140,11 @@ def _grams(loss: PerceptualLoss, part: Part, scale: float) -> dict[str, Tensor]:
     return loss.style_target(painting)
 
 
-def _mean(grams: Sequence[Mapping[str, Tensor]], shares: Tensor) -> dict[str, Tensor]:
-    """The weighted mean of several, by layer."""
-    return {
-        layer: sum(
-            (share * gram[layer] for share, gram in zip(shares.tolist(), grams, strict=True)), 0 * each
-        )
-        for layer, each in grams[0].items()
-    }
+def _mixed(loss: PerceptualLoss, group: Sequence[Part], scale: float) -> dict[str, Tensor]:
+    """The weighted mean of the Gram matrices of a region's paintings."""
+    whole = sum(part.weight for part in group)
+    total: dict[str, Tensor] = {}
+    for part in group:
+        for layer, gram in _grams(loss, part, scale).items():
+            total[layer] = total.get(layer, 0) + part.weight / whole * gram
+    return total

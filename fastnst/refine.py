@@ -53,8 +53,8 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
     settings = config.plain(RefineSettings, "refine/default")
     where = devices.choose(device)
     dtype = choose_dtype(settings.precision, where.type)
-    stored = style_targets.stored(style)
     weights = vgg_weights.load("original")
+    stored = style_targets.stored(style, weights)
     loss = losses.build(recorded_loss(style.record), weights, strength=1, dtype=dtype).to(where)
     target = {layer: gram.to(where) for layer, gram in stored.items()}
 

@@ -130,10 +130,6 @@ class GatysSettings:
             f"seconds must be above 0 and finite, or null, not {self.seconds}",
         )
         require(
-            self.scales[:1] == [1] and all(1 <= scale <= 64 for scale in self.scales),
-            f"scales must begin with 1 and be at most 64, not {self.scales}",
-        )
-        require(
             self.tile in (None, "auto") or (type(self.tile) is int and self.tile >= 64),
             f"tile must be auto, null or a number from 64 px, not {self.tile!r}",
         )
@@ -164,6 +160,7 @@ class CompareSettings:
     lr: float
     betas: list[float]
     history: int
+    scales: list[int]
     init: str
     device: str
     seed: int
@@ -197,6 +194,10 @@ def _check_optimiser(settings: GatysSettings | CompareSettings) -> None:
         f"betas must be two numbers from 0 to below 1, not {settings.betas}",
     )
     require(settings.history >= 1, f"history must be at least 1, not {settings.history}")
+    require(
+        settings.scales[:1] == [1] and all(1 <= scale <= 64 for scale in settings.scales),
+        f"scales must begin with 1 and be at most 64, not {settings.scales}",
+    )
     require(0 <= settings.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {settings.seed}")
 
 

@@ -90,6 +90,8 @@ def recorded_loss(record: Mapping[str, Any]) -> LossSettings:
         ConfigError: the record does not say.
     """
     known = {field.name for field in fields(LossSettings)}
+    if "blend" in record:
+        raise ConfigError("a blend was trained for nothing: use one of the two styles that it is made of")
     said = {"balance": False, "coarse_weight": 0.0, "coarse_factor": 4, **record.get("loss", {})}
     try:
         weight = float(said["style_weight"]) * float(said.get("strength", 1.0))

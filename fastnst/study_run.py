@@ -246,10 +246,17 @@ def _trace(cell: Cell) -> dict[str, Any]:
 
 
 def _fingerprint(cell: Cell) -> str:
-    """What the picture of a cell depends on: settings, pictures and the version of fastnst, as a SHA-256."""
-    settings = asdict(replace(cell.settings, out=""))
-    photo = files.sha256(samples.resolve(str(cell.settings.content)))
-    return _digest([settings, photo, _painting(cell), __version__])
+    """What the picture of a cell depends on: settings, files and the version of fastnst, as a SHA-256."""
+    chosen = cell.settings
+    named = [
+        str(chosen.content),
+        chosen.init,
+        chosen.init.removeprefix(gatys_run.NETWORK),
+        chosen.vgg.weights,
+    ]
+    named += [*(chosen.paintings or {}), *(chosen.masks or {}).values()]
+    read = [files.sha256(path) for path in map(samples.resolve, named) if path.is_file()]
+    return _digest([asdict(replace(chosen, out="")), read, _painting(cell), __version__])
 
 
 def _painting(cell: Cell) -> str | None:

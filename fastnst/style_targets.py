@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fastnst.errors import ConfigError, StyleFileError
 from fastnst.style_file import TARGET, Style
+from fastnst.vgg_weights import VGGWeights
 
 RANK = 48  # 142 kB a style; 64 takes 184 kB and halves the error
 
@@ -25,11 +26,15 @@ def factors(target: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def stored(style: Style) -> dict[str, Tensor]:
+def stored(style: Style, weights: VGGWeights) -> dict[str, Tensor]:
     """The Gram matrices of a style's painting, ``{layer: (1, C, C)}``, as near as the file has them.
 
+    Args:
+        style: the style.
+        weights: VGG-19's, which must be those that it was trained with.
+
     Raises:
-        ConfigError: the file has none.
+        ConfigError: the file has none, or for other weights.
         StyleFileError: the weights cannot be read, or are not those of the layers that the record names.
     """
     found = {
@@ -39,6 +44,8 @@ def stored(style: Style) -> dict[str, Tensor]:
     }
     if not found:
         raise ConfigError(f"{style.path} does not hold what its network was trained to match")
+    if style.record.get("training", {}).get("vgg_sha256", weights.sha256) != weights.sha256:
+        raise ConfigError(f"{style.path} was trained by other weights of VGG-19 than these")
     wanted = style.record.get("loss", {}).get("style_layers", {})
     if found.keys() != wanted.keys() or any(factor.ndim != 2 for factor in found.values()):
         raise StyleFileError(f"{style.path} is damaged: its targets are not those of its loss")

@@ -37,6 +37,14 @@ def test_every_resolution_gets_its_gradient(photo):
     assert coarse.grad.sum().item() == pytest.approx(photo.numel() * 4**-0.5, rel=1e-4)
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_black_and_white_pictures_have_a_gradient_too(value):
+    canvas = Canvas(torch.full((1, 3, 16, 16), value), (1, 2, 4))
+    canvas.project()
+    canvas.picture().sum().backward()
+    assert all((tensor.grad > 0).all() for tensor in canvas.tensors)
+
+
 def test_a_patch_is_changed_sooner(photo):
     """A quadratic whose minimum is a lighter picture: pixels go there too, but coarse tensors go further."""
 

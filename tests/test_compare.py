@@ -292,7 +292,7 @@ def test_results_say_with_what_they_were_made(made):
     assert found["settings"]["steps"] == 4
     assert {"fastnst", "python", "torch", "openvino"} <= found["versions"].keys()
     assert {"cpu", "date", "device", "threads"} <= found["environment"].keys()
-    assert found["pairs"][0]["title"] == "one as Strokes"
+    assert found["pairs"][0]["title"] == "Strokes"
 
 
 # Together
@@ -499,9 +499,10 @@ def test_without_the_painting_defects_are_not_measured(judge):
         (["style=nan.safetensors"], "nan.safetensors is damaged"),
         (["style=other.safetensors"], "other.safetensors: its painting is not known"),
         (
-            ["style=starry_night"],
-            "there is no starry_night.jpg in paintings_dir=paintings; it can be had from",
+            ["style=bare.safetensors"],
+            "there is no the_scream.jpg in paintings_dir=paintings; it can be had from",
         ),
+        (["style=starry_night"], "was trained by other weights of VGG-19 than these"),
         (["style=lossless.safetensors"], "the style does not say by which loss it was trained"),
         (["out=one.png"], "out=one.png is a file; a comparison is a folder"),
         (["out=one.png/made"], "one.png is not a folder"),
@@ -516,6 +517,7 @@ def test_a_mistake_is_one_line(run, tmp_path, argv, message):
     (tmp_path / "cut.safetensors").write_bytes(whole[:-8])
     (tmp_path / "nan.safetensors").write_bytes(whole[:-4] + np.float32(np.nan).tobytes())
     tiny_style.write(tmp_path, "other.safetensors", **{**RECORD, "name": "mine"})
+    tiny_style.write(tmp_path, "bare.safetensors", **{**RECORD, "name": "the_scream"})
     tiny_style.write(tmp_path, "lossless.safetensors", **{**RECORD, "loss": {}})
     status, out, err = run(*argv)
     assert (status, out) == (1, "")

@@ -39,7 +39,7 @@ def pair(photo, overtaken_at, folder):
         "photo": photo,
         "style": "strokes",
         "size": 64,
-        "title": f"{photo} as <Strokes> & Co",
+        "title": "<Strokes> & Co",
         "width": 64,
         "height": 48,
         "pictures": {name: f"{place}/{name}.png" for name in names},

@@ -119,7 +119,7 @@ def test_tiles_make_the_same_picture(run):
         (["paintings={red.png: 1}", "masks={blue.png: left.png}"], "masks.blue.png belongs to no painting"),
         (["paintings={none.png: 1}"], "there is no painting at none.png"),
         (["paintings={red.png: 1}", "masks={red.png: none.png}"], "there is no file none.png"),
-        (["paintings={red.png: 1}", "masks={red.png: blue.png}"], "a mask has its shape"),
+        (["paintings={red.png: 1}", "masks={red.png: blue.png}"], "a mask has the photo's shape, 48x36"),
         (
             ["paintings={red.png: 1}", "masks={red.png: left.png}", "out=left.png"],
             "would overwrite the mask",

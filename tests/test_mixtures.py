@@ -67,6 +67,15 @@ def test_masks_make_regions_and_the_rest_goes_to_the_others(loss, photo):
     assert target.style["relu1_1"].shape == (2, 8, 8)
 
 
+def test_paintings_share_a_mask_by_their_weights(loss, photo):
+    mask = left()
+    parts = [Part(photo.square(), 3.0, mask), Part(photo.sqrt(), 1.0, mask), Part(photo, 1.0)]
+    target = mixtures.targets(parts, loss, 24)(24, 32)
+    assert target.regions.shape[0] == 2
+    mixed = mixtures.targets([Part(photo.square(), 3.0), Part(photo.sqrt(), 1.0)], loss, 24)(24, 32)
+    torch.testing.assert_close(target.style["relu1_1"][:1], mixed.style["relu1_1"])
+
+
 def test_paintings_get_smaller_with_the_picture(loss, photo):
     seen = []
     loss.style_target = lambda painting: (
@@ -102,7 +111,7 @@ def test_presets_and_files_are_told_apart(own):
             {"c.jpg": "m.png"},
             r"masks.c.jpg belongs to no painting of paintings=\{...\} \(a.jpg\)",
         ),
-        ({}, {"c.jpg": "m.png"}, r"belongs to no painting of paintings=\{...\} \(none\)"),
+        ({}, {"c.jpg": "m.png"}, "and there are none"),
     ],
 )
 def test_a_mistake_is_named(own, several, masks, message):
@@ -117,9 +126,16 @@ def test_a_mask_is_read_at_the_pictures_size(tmp_path):
     assert mask.mean() == pytest.approx(0.5, abs=0.01)
 
 
+def test_a_mask_may_be_drawn_as_transparency(tmp_path):
+    drawn = np.full((24, 32, 4), 255, np.uint8)
+    drawn[:, 16:, 3] = 0
+    Image.fromarray(drawn).save(tmp_path / "m.png")
+    torch.testing.assert_close(mixtures.read_mask(str(tmp_path / "m.png"), 24, 32), left())
+
+
 @pytest.mark.parametrize(
     ("size", "value", "message"),
-    [((50, 20), 255, "is 50x20 px and the photo 32x24"), ((32, 24), 0, "is black: white is where")],
+    [((50, 20), 255, "is 50x20 px: a mask has the photo's shape"), ((32, 24), 0, "is black: white is where")],
 )
 def test_a_mask_that_fits_nothing_is_refused(tmp_path, size, value, message):
     Image.new("L", size, value).save(tmp_path / "m.png")

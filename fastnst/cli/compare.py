@@ -17,7 +17,7 @@ Paint photos both ways, with a style's network and with Gatys' optimiser, on the
 trained for, and report losses, times, memory, likeness and defects of both, and when the optimiser overtakes.
 
   fastnst compare content=photo.jpg style=starry_night out=comparison
-  fastnst compare content=photos/ style=[starry_night,mine.safetensors] size=[256,512] steps=1000
+  fastnst compare content=photos/ 'style=[starry_night,mine.safetensors]' 'size=[256,512]' steps=1000
   fastnst compare paintings_dir=~/paintings              four photos that come along, in four styles: hours
 
 Settings people learn by heart, with --cfg job to see them all:

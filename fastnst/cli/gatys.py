@@ -23,8 +23,12 @@ that networks are trained on.
 
 Settings people learn by heart, with --cfg job to see them all:
   content (a file or sample:NAME), painting, painting.image, painting.size (px: smaller gives finer strokes)
-  size (px, longer side of the picture), steps (evaluations of the loss), optimizer (lbfgs, adam), lr (adam's)
-  init (content, noise, style or a picture's file), seed, snapshot_every, device (auto, cpu, cuda, mps), out
+  paintings (several, with weights: {starry_night: 1, mine.jpg: 0.5}), masks (where: {mine.jpg: sky.png})
+  colours (painting; match: brought to the photo's; photo: its own), style_scale (2: larger strokes)
+  size (px, longer side of the picture), steps (evaluations of the loss), seconds (at most)
+  optimizer (lbfgs, adam), lr (adam's), scales, levels (auto, 1, 2 ...: from coarse to fine), tile (memory)
+  init (content, noise, style, style:NAME for a network's picture, or a picture's file), seed
+  normalise_gradients, snapshot_every, device (auto, cpu, cuda, mps), out
   preset (default, gatys2016, quaglia, nedeljkovic), loss (gatys, fastnst, johnson, ...), loss.style_weight
 
 Beside OUT go its .trace.json and .trace.png: the loss of every evaluation. Ctrl-C keeps the best so far.
@@ -47,7 +51,7 @@ def run(argv: list[str]) -> None:
             outcome = run(settings, report=report)
         result = outcome.result
         say(click.format_filename(outcome.picture), to_stdout=True)
-        first, best = result.trace[0]["total"], result.best["total"]
+        first, best = result.at_full_size[0]["total"], result.best["total"]
         say(
             f"loss {first:.4g} to {best:.4g} ({best / first:.1%}) in {result.evaluations} evaluations, "
             f"{result.seconds:.0f} s; {printable(str(outcome.plot))} shows it"

@@ -11,8 +11,8 @@ was measured. Without a name, the studies are listed.
 
   fastnst study content_layers
   fastnst study ratios content=photo.jpg painting.image=mine.jpg size=384 steps=500
-  fastnst study three_paintings paintings=[starry_night,the_scream,mine.jpg] painting.dir=FOLDER
-  fastnst study fast_or_slow style=starry_night painting=starry_night painting.dir=FOLDER photos=[a.jpg,b.jpg]
+  fastnst study three_paintings 'paintings=[starry_night,the_scream,mine.jpg]' painting.dir=FOLDER
+  fastnst study fast_or_slow style=starry_night painting=starry_night painting.dir=FOLDER content=a.jpg
   fastnst study all size=128 steps=40      all of them, small: minutes
 
 Settings are those of fastnst gatys, and go to every run: content, painting, painting.image, size, steps,
@@ -31,6 +31,8 @@ def run(argv: list[str]) -> None:
         raise ConfigError(f"study takes names and SETTING=VALUE, not {flags[0]}; fastnst study -h")
     given = [argument for argument in argv if "=" in argument or argument.startswith("~")]
     named = [argument for argument in argv if argument not in given and argument != "--list"]
+    if given and not named:
+        raise ConfigError(f"which study? fastnst study all {' '.join(given)}, or one of {', '.join(known)}")
     if not named or "--list" in argv:
         width = max(map(len, known))
         for name in known:
@@ -42,7 +44,9 @@ def run(argv: list[str]) -> None:
     from fastnst import study_run
     from fastnst.cli.bar import terminal_bar
 
-    chosen = known if "all" in named else list(dict.fromkeys(named))
+    chosen = list(dict.fromkeys(named))
+    if "all" in named:  # what trains a network takes longest
+        chosen = sorted(known, key=lambda name: bool(study.load(name).training))
     for_each = {name: study.relevant(name, given) if len(chosen) > 1 else given for name in chosen}
     if len(chosen) > 1:  # a mistake is found before an hour's work, not in the middle
         for name, settings in for_each.items():

@@ -47,7 +47,7 @@ Examples:
     type=click.IntRange(min=1),
     metavar="N",
     help="Go on from the network's picture by Gatys' optimiser, for N evaluations of the loss: seconds to "
-    "minutes, for what a network misses. Needs torch's time to start.",
+    "minutes, for what a network misses. Not with --strength or --stroke.",
 )
 @click.option(
     "--keep-colours",
