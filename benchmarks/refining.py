@@ -4,13 +4,15 @@
 
 The goal of each photo and style is what plain L-BFGS on pixels reaches from the photo in ``--steps``
 evaluations, all in float32, on the loss that the style was trained for. The other ways have VGG-19 in the
-precision that is fastest here, but are judged in float32, every few evaluations and outside of their clock,
-and end where they are below the goal or have had as long as the plain way. Writes benchmarks/refining.json
+precision that is fastest here, and ``fastnst stylise --refine`` what the style's file holds of the painting;
+both are judged in float32 by the painting, every few evaluations and outside of their clock, and end where
+they are below the goal or have had as long as the plain way. Writes benchmarks/refining.json
 after each photo and style, goes on from there, and draws benchmarks/refining.svg.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -21,12 +23,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastnst import config, images, losses, paintings, samples, style_file, vgg_weights
-from fastnst.coarse_to_fine import coarse_to_fine
+from fastnst import config, files, images, losses, paintings, samples, style_file, style_targets, vgg_weights
+from fastnst.coarse_to_fine import Target, coarse_to_fine
 from fastnst.engines import open_engine
 from fastnst.environment import describe
 from fastnst.losses import PerceptualLoss
 from fastnst.mixtures import Part, targets
+from fastnst.refine import RefineSettings
 from fastnst.run_settings import GatysSettings
 from fastnst.settings import recorded_loss
 from fastnst.vgg import choose_dtype
@@ -56,7 +59,8 @@ def main() -> None:
             if (Path(photo).stem, name, asked.size, asked.steps) not in done:
                 known["pairs"].append(measured(photo, str(name), asked))
                 known["environment"] = describe(packages=("torch",))
-                asked.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+                with files.atomic(asked.out) as partial:
+                    partial.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
                 print(photo, name, known["pairs"][-1]["seconds"], flush=True)
     plot(known["pairs"], asked.out.with_suffix(".svg"))
 
@@ -78,12 +82,22 @@ def measured(photo: str, name: str, asked: argparse.Namespace) -> dict[str, Any]
     started = perf_counter()
     network = tensor(open_engine(style).stylise(pixels[None])[0])
     begun = perf_counter() - started  # the network is not for free
-    common = {"parts": parts, "content": content, "judge": judge, "settings": settings, "steps": asked.steps}
-    curves = {PLAIN: curve(exact, content, scales=[1], levels=1, **common)}
+    common = {"content": content, "judge": judge, "steps": asked.steps}
+    optimiser = {"lr": settings.lr, "betas": settings.betas, "history": settings.history}
+    refine = config.plain(RefineSettings, "refine/default")
+    refining = {"lr": refine.lr, "betas": refine.betas, "history": refine.history, "scales": refine.scales}
+    height = content.shape[2]
+    curves = {
+        PLAIN: curve(
+            exact, content, targets(parts, exact, height), scales=[1], levels=1, **common, **optimiser
+        )
+    }
     goal, limit = min(total for _, _, total in curves[PLAIN]), curves[PLAIN][-1][0]
     ends = {"goal": goal, "limit": limit, **common}
-    curves[COARSE] = curve(quick, content, scales=settings.scales, levels=LEVELS, **ends)
-    curves[REFINED] = curve(quick, network, scales=settings.scales, levels=1, begun=begun, **ends)
+    at = targets(parts, quick, height)
+    curves[COARSE] = curve(quick, content, at, scales=settings.scales, levels=LEVELS, **ends, **optimiser)
+    kept = Target(style_targets.stored(style, weights))
+    curves[REFINED] = curve(quick, network, lambda *_: kept, levels=1, begun=begun, **ends, **refining)
     seconds = {way: next((s for s, _, total in each if total <= goal), None) for way, each in curves.items()}
     return {
         "photo": Path(photo).stem,
@@ -118,11 +132,13 @@ class EndedError(Exception):
 def curve(
     loss: PerceptualLoss,
     init: Tensor,
+    at: Callable[[int, int], Target],
     *,
-    parts: list[Part],
     content: Tensor,
     judge: Judge,
-    settings: GatysSettings,
+    lr: float,
+    betas: list[float],
+    history: int,
     steps: int,
     scales: list[int],
     levels: int,
@@ -147,7 +163,7 @@ def curve(
     with suppress(EndedError):
         coarse_to_fine(
             content,
-            targets(parts, loss, content.shape[2]),
+            at,
             loss,
             init=init,
             levels=levels,
@@ -155,8 +171,9 @@ def curve(
             seconds=None,
             should_stop=lambda: False,
             optimizer="lbfgs",
-            lr=settings.lr,
-            history=settings.history,
+            lr=lr,
+            betas=betas,
+            history=history,
             scales=scales,
             snapshot_every=EVERY,
             on_snapshot=see,
@@ -182,7 +199,8 @@ def plot(pairs: list[dict[str, Any]], path: Path) -> None:
         label = f"{way}: goal at {median(ratios):.2f} of the time" if ratios else f"{way}: goal not reached"
         for number, one in enumerate(pairs):
             whole = one["curves"][PLAIN][-1][0]
-            xs, ys = zip(*((s / whole, t / one["goal"]) for s, _, t in one["curves"][way]), strict=True)
+            seen = one["curves"][way]
+            xs, ys = [s / whole for s, _, _ in seen], [t / one["goal"] for _, _, t in seen]
             axes.plot(xs, ys, color=colour, alpha=0.7, linewidth=1.2, label=label if number == 0 else None)
     axes.set(yscale="log", xlabel="time, of the plain way's", ylabel="loss, times the goal", ylim=(0.97, 4))
     axes.axhline(1, color="#444444", linewidth=0.8, linestyle=":")

@@ -360,7 +360,7 @@ def refining(results: Results) -> str:
     def cell(one: dict[str, Any], way: str) -> str:
         seconds = one["seconds"][way]
         if seconds is None:
-            return f"not in {one['curves'][way][-1][0]:,.0f} s"
+            return f"not in {one['curves'][ways[0]][-1][0]:,.0f} s"
         return f"{seconds:,.0f} s ({seconds / one['seconds'][ways[0]]:.2f})"
 
     rows = [

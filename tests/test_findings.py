@@ -99,7 +99,6 @@ def test_optimisers_are_told_by_evaluations_and_by_seconds():
     assert found.numbers["best_adam"] == "Adam, lr 0.1"
     assert (found.numbers["lbfgs_evaluations"], found.numbers["lbfgs_seconds"]) == (2, 2.0)
     assert "reaches it in 2 evaluations and 2.0 s, and ends at 1." in found.text
-    assert "takes 1000 ms with Adam, 2000 ms with L-BFGS" in found.text
     slow = find("optimisers", [adams, [cell("L-BFGS", [8, 7, 7])]])
     assert not slow.confirmed
     assert "L-BFGS does not reach it, and ends at 7" in slow.text
@@ -112,6 +111,17 @@ def test_a_network_is_told_by_time_and_by_loss():
     assert "10.0 ms a photo, the optimiser 20 s: 2,000 times longer" in found.text
     assert "1.50 times the optimiser's, which passes it after 3 evaluations." in found.text
     assert "does not pass it" in find("fast_or_slow", [[network], [cell("a", [9, 5])]]).text
+
+
+def test_a_network_is_as_said_only_if_the_optimiser_needs_as_long_and_takes_as_much_longer():
+    def confirmed(evaluations, seconds):
+        network = Measured("a", PHOTO, PHOTO, PAINTING, {"total": 1.5}, [], 0.01)
+        totals = [2.0] * (evaluations - 1) + [1.0]
+        return find("fast_or_slow", [[network], [cell("a", totals, seconds=seconds)]]).confirmed
+
+    assert confirmed(60, 20)
+    assert not confirmed(21, 20)
+    assert not confirmed(60, 1.2)
 
 
 def test_textures_are_told_by_the_layer_that_sees_farthest():

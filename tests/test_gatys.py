@@ -53,6 +53,7 @@ class Spoilt(torch.nn.Module):
         self.loss = loss
         self.left = first
         self.content_target, self.style_target = loss.content_target, loss.style_target
+        self.features = loss.features
 
     def forward(self, picture, content, style, **where):
         self.left -= 1

@@ -8,7 +8,7 @@ import pytest
 import tiny_style
 from PIL import Image
 
-from fastnst import cli, vgg_weights
+from fastnst import cli, gatys_run, vgg_weights
 
 SMALL = ["size=48", "painting.size=48", "steps=6", "vgg.precision=float32", "device=cpu"]
 
@@ -17,6 +17,7 @@ SMALL = ["size=48", "painting.size=48", "steps=6", "vgg.precision=float32", "dev
 def run(tiny_weights, home, monkeypatch, capsys):
     """The command on the tiny VGG-19 in ``home``, with two paintings and a mask of the left half."""
     monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)
+    monkeypatch.setattr(gatys_run, "trace_plot", lambda *arguments, **options: None)  # takes most of the time
     for name, colour in (("red.png", (230, 20, 20)), ("blue.png", (20, 20, 230))):
         noisy = np.clip(np.array(colour) + np.random.default_rng(1).normal(0, 25, (48, 48, 3)), 0, 255)
         tiny_style.save(name, noisy.astype(np.uint8))

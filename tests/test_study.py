@@ -262,6 +262,7 @@ def test_what_is_done_is_not_done_again(run, runs, tmp_path):
     assert len(runs) == 4
 
 
+@pytest.mark.slow
 def test_another_photo_of_the_same_name_is_seen(run, runs):
     images.write("photo.png", smooth(40, 40))
     assert run("terms", "content=photo.png")[0] == 0
@@ -270,6 +271,7 @@ def test_another_photo_of_the_same_name_is_seen(run, runs):
     assert len(runs) == 4
 
 
+@pytest.mark.slow
 def test_a_damaged_record_means_to_begin_anew(run, runs, tmp_path):
     assert run("terms")[0] == 0
     (tmp_path / "made/terms/study.json").write_text("{")
@@ -298,6 +300,7 @@ def test_a_signal_loses_the_cell_in_hand_at_most(run, runs, monkeypatch, number,
     assert runs == ["2-from_the_painting.png", "3-from_noise.png", "4-from_other_noise.png"]
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_loses_the_cell_in_hand_at_most(run, runs, tmp_path, monkeypatch):
     class KilledError(BaseException):
         """As good as kill -9: nothing of fastnst catches it."""
