@@ -74,7 +74,7 @@ def in_short(results: Values) -> list[str]:
         return ["No pair is finished yet."]
     speed, ratio = found["speed_up"], found["loss_ratio"]["total"]
     pairs = found["pairs"]
-    start = f"In the median of {pairs} pairs the" if pairs > 1 else "The"
+    start = f"In the median of {pairs} pairs, each figure by itself, the" if pairs > 1 else "The"
     sentences = [
         f"{start} network takes {number(found['fast']['ms']['median'])} ms a picture, the optimiser "
         f"{number(found['gatys']['seconds']['median'])} s for its {steps} evaluations: "
