@@ -104,8 +104,8 @@ def test_both_speed_ups_and_what_was_not_reached_are_said(page):
 def test_findings_are_sentences(compared):
     results = compared[0]
     assert compare_report.in_short(results) == [
-        "In the median of 2 pairs, each figure by itself, the network takes 2.5 ms a picture, the optimiser 7.5 s for its 30 "
-        "evaluations: 3,000 times longer.",
+        "In the median of 2 pairs, each figure by itself, the network takes 2.5 ms a picture, the optimiser "
+        "7.5 s for its 30 evaluations: 3,000 times longer.",
         "The optimiser overtakes it at evaluation 10: at equal quality the network is 1,230 times faster.",
         "In 1 of 2 pairs it does not overtake within 30 evaluations.",
         "In the end the network's loss is 2 times the optimiser's.",
