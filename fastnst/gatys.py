@@ -16,6 +16,7 @@ from fastnst.errors import ConfigError, TrainingError
 from fastnst.progress import Progress, Report
 from fastnst.tiled_loss import Loss
 
+LEAP = 2.0  # times the loss before a step of L-BFGS: more, and it goes back
 ADVICE = "Try optimizer=adam, a lower lr, vgg.precision=float32 or a lower loss.style_weight"
 
 
@@ -98,6 +99,7 @@ def optimise(
     kept, best = canvas.picture().detach().clone(), {"total": math.inf}
     trace: list[dict[str, float]] = []
     trouble, stopped, stuck = "", False, 0
+    base, base_total = canvas.copy(), math.inf  # where the last step began
     start = perf_counter()
     for number in range(1, steps + 1):
         stepper.zero_grad()
@@ -120,16 +122,34 @@ def optimise(
             break
 
         before = picture.detach().clone()
-        stepper.step(lambda total=total: total)  # type: ignore[misc]  # measured above, at this very picture
-        canvas.project()
+        if (
+            isinstance(stepper, torch.optim.LBFGS) and total > LEAP * base_total
+        ):  # too far: a part of the same step, which it has not learnt from
+            canvas.move(base, part=0.25)
+        else:
+            base, base_total = canvas.copy(), total
+            stepper.step(lambda total=total: total)  # type: ignore[misc]  # measured above, at this very picture
+            canvas.project()
+        if isinstance(stepper, torch.optim.LBFGS):
+            _remember(stepper, canvas.change(base))
         stuck = stuck + 1 if torch.equal(canvas.picture(), before) else 0
         if stuck == 1:  # L-BFGS's memory may point uphill: a new one starts along the gradient
             stepper = _stepper(optimizer, canvas.tensors, lr=lr, betas=betas, history=history)
+            base_total = math.inf
         elif stuck > 1:
             break  # the gradient is zero
     if best["total"] == math.inf:
         raise TrainingError(f"{trouble}. {ADVICE}")
     return GatysResult(kept, best, trace, perf_counter() - start, bool(stopped or trouble), trouble)
+
+
+def _remember(stepper: torch.optim.LBFGS, change: Tensor) -> None:
+    """Tell L-BFGS how far the step really went: what it believes is the step before the projection.
+
+    With that, its curvature pairs are wrong wherever pixels are clamped.
+    """
+    (state,) = stepper.state.values()
+    state["d"], state["t"] = change.detach(), 1.0
 
 
 def _stepper(

@@ -3,6 +3,7 @@ import math
 import os
 import signal
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -361,3 +362,28 @@ def test_nedeljkovic_is_as_its_source_says():
     assert (settings.optimizer, settings.steps, settings.init) == ("adam", 100, "content")
     assert settings.lr * 255 == pytest.approx(10, rel=1e-5)
     assert settings.loss.content_layers == {"relu5_2": 1}
+
+
+def test_lbfgs_remembers_the_steps_that_were_taken_not_those_before_the_projection(monkeypatch, photo):
+    """What it is told of a step must be how far the picture went, also where pixels were clamped."""
+    steppers, pictures = [], []
+    plain = gatys._stepper
+    monkeypatch.setattr(gatys, "_stepper", lambda *a, **k: steppers.append(plain(*a, **k)) or steppers[-1])
+
+    class Outside(torch.nn.Module):  # its minimum lies outside of the range, for half of the pixels
+        def content_target(self, content):
+            return content
+
+        def forward(self, picture, content, style, *, regions=None):
+            pictures.append(picture.detach().clone())
+            weight = torch.linspace(1, 9, picture.numel()).view_as(picture)
+            total = (weight * (picture - 3 * content + 1).square()).mean() + picture.mean() ** 2
+            return type("Terms", (), {"total": total, "values": lambda _: {"total": total.item()}})()
+
+    gatys.optimise(photo, {}, Outside(), init=photo, optimizer="lbfgs", lr=1, steps=5, history=9)
+    ((state,),) = [stepper.state.values() for stepper in steppers]
+    taken = [(later - former).flatten() for former, later in pairwise(pictures)]
+    assert (pictures[-1] == 0).any()
+    assert len(state["old_stps"]) >= 2
+    for step in state["old_stps"]:
+        assert min((step - each).norm() for each in taken) < 1e-6

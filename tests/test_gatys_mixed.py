@@ -93,7 +93,7 @@ def test_levels_and_their_sizes_are_in_the_trace(run, monkeypatch):
 
 
 def test_time_may_be_limited(run):
-    assert run("painting.image=red.png", "seconds=0.000001", "steps=500")[0] == 0
+    assert run("painting.image=red.png", "seconds=0.000000001", "steps=500")[0] == 0
     assert record()["evaluations"] == 1
 
 
