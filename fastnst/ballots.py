@@ -140,7 +140,8 @@ class Ballots:
                 own[frozenset((left, right))] += count * (whose == voter)
             judged = sum(own[ids] > 0 for ids in usable)
             for token, left, right in connection.execute(
-                "SELECT token, left_picture, right_picture FROM ballots WHERE voter = ? AND choice IS NULL",
+                "SELECT token, left_picture, right_picture FROM ballots "
+                "WHERE voter = ? AND choice IS NULL ORDER BY rowid",
                 (voter,),
             ):
                 if (pair := usable.get(frozenset((left, right)))) is not None:
@@ -181,6 +182,29 @@ class Ballots:
                 "UPDATE ballots SET choice = ?, cast_at = ? WHERE token = ?", (choice, now, token)
             )
             return True
+
+    def take_back(self, contest: Contest, voter: str) -> bool:
+        """Make the vote that a voter cast last open again; it is shown to them next.
+
+        Args:
+            contest: what is voted on; votes on other pictures stay.
+            voter: their id.
+
+        Returns:
+            Whether there was one.
+        """
+        with self._transaction() as connection:
+            for token, left, right in connection.execute(
+                "SELECT token, left_picture, right_picture FROM ballots "
+                "WHERE voter = ? AND choice IS NOT NULL ORDER BY cast_at DESC, rowid DESC",
+                (voter,),
+            ).fetchall():
+                if frozenset((left, right)) in contest.pairs:
+                    connection.execute(
+                        "UPDATE ballots SET choice = NULL, cast_at = NULL WHERE token = ?", (token,)
+                    )
+                    return True
+        return False
 
     def result(self, contest: Contest) -> Result:
         """Rank a contest's methods by the votes on its pictures, on all paintings and on each."""

@@ -89,6 +89,28 @@ def test_a_ballot_counts_once(three, ballots):
     assert rows(ballots, "SELECT choice FROM ballots") == [("left",)]
 
 
+def test_the_last_vote_may_be_taken_back_and_is_asked_again(three, ballots):
+    first, second = judge(ballots, three, "ann", 2)
+    judge(ballots, three, "bob", 1)
+    pending = ballots.next(three, "ann")
+    assert ballots.take_back(three, "ann")
+    again = ballots.next(three, "ann")
+    assert (again.token, again.left, again.judged) == (second.token, second.left, 1)
+    assert ballots.cast(again.token, "ann", "right")
+    assert ballots.next(three, "ann").token == pending.token
+    assert ballots.take_back(three, "ann")
+    assert ballots.take_back(three, "ann")
+    assert not ballots.take_back(three, "ann")
+    assert ballots.next(three, "ann").token == first.token
+    assert ballots.result(three).votes == 1  # bob's
+
+
+def test_votes_on_other_pictures_are_not_taken_back(three, ballots, tmp_path):
+    judge(ballots, three, "ann", 1)
+    assert not ballots.take_back(contest.read([compared(tmp_path / "others")]), "ann")
+    assert ballots.result(three).votes == 1
+
+
 def test_a_ballot_cast_by_many_at_once_counts_once(three, ballots):
     ballot = ballots.next(three, "ann")
     counted = []

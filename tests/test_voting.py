@@ -56,6 +56,21 @@ def test_votes_are_cast_and_the_next_pair_comes(booth):
     assert "0 of 4 pairs judged" in Visitor(address).get()
 
 
+def test_the_last_vote_may_be_undone(booth):
+    address, ballots = booth
+    ann = Visitor(address)
+    page = ann.get()
+    first = shown(page)
+    assert "Undo" not in page
+    page = ann.post(f"/vote/{first[0]}/left")
+    assert "Undo" in page
+    page = ann.post("/undo")
+    assert shown(page) == first
+    assert "0 of 4 pairs judged" in page
+    assert "0 of 4 pairs judged" in ann.post("/undo")
+    assert choices(ballots) == []
+
+
 def test_a_form_that_is_sent_twice_counts_once(booth):
     address, ballots = booth
     ann = Visitor(address)

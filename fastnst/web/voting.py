@@ -40,6 +40,7 @@ def application(contest: Contest, ballots: Ballots) -> Starlette:
         routes=[
             Route("/", booth.ballot),
             Route("/vote/{token}/{choice}", booth.vote, methods=["POST"]),
+            Route("/undo", booth.undo, methods=["POST"]),
             Route("/picture/{id}", booth.picture),
             Route("/ranking", booth.ranking),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
@@ -84,6 +85,12 @@ class _Booth:
                 400, "The vote was not counted: it needs a cookie, which the browser refused."
             )
         self.ballots.cast(request.path_params["token"], voter, choice, without=self.unusable)
+        return RedirectResponse("/", status_code=303)
+
+    def undo(self, request: Request) -> Response:
+        """Open the voter's last vote again, if there is one, and show it."""
+        if voter := request.cookies.get(COOKIE):
+            self.ballots.take_back(self.contest, voter)
         return RedirectResponse("/", status_code=303)
 
     def picture(self, request: Request) -> Response:

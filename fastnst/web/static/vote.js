@@ -1,7 +1,8 @@
 // Keys for the buttons, and votes only on what can be seen. Without this file the buttons work by themselves.
 "use strict";
 
-const form = document.querySelector("form");
+const form = document.querySelector("main form");
+const undo = document.querySelector(".undo button");
 const pictures = [...form.querySelectorAll("img")];
 const choices = { ArrowLeft: "left", ArrowRight: "right", "=": "equal", " ": "equal" };
 let cast = false;
@@ -12,8 +13,10 @@ form.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.repeat || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.key === "u") undo?.click();
   const choice = choices[event.key];
-  if (!choice || event.repeat || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!choice) return;
   if (event.key === " " && event.target !== document.body) return; // it presses the button that has the focus
   event.preventDefault();
   form.querySelector(`[value=${choice}]`).click();
