@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from fastnst import files, images
+from fastnst.compare_results import FORMAT, RESULTS
 from fastnst.errors import ContestError
 from fastnst.opening import MAX_PIXELS, opened
 
 logger = logging.getLogger(__name__)
-
-RECORD = "results.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def read(results: Sequence[Path], *, photos: Path | None = None, painting: Path 
         if not folder.is_dir():
             what = "is a file" if folder.exists() else "is not there"
             raise ContestError(f"{folder} {what}: vote takes folders of pictures, one a method")
-    compared = [folder for folder in results if (folder / RECORD).exists()]
+    compared = [folder for folder in results if (folder / RESULTS).exists()]
     motifs = [motif for folder in compared for motif in _compared(folder)]
     plain = [folder for folder in results if folder not in compared]
     if plain:
@@ -173,7 +171,7 @@ def _picture(path: Path) -> Picture:
 
 def _compared(folder: Path) -> list[Motif]:
     """What a folder's record tells; it may be a stranger's, so that nothing in it is taken on trust."""
-    path = folder / RECORD
+    path = folder / RESULTS
     try:
         record = json.loads(path.read_bytes())
     except OSError as err:

@@ -25,7 +25,7 @@ from fastnst import (
 )
 from fastnst.engines import open_engine
 from fastnst.interrupts import Stopped
-from fastnst.pixels import packed
+from fastnst.pixels import packed, unpacked
 from fastnst.progress import Report
 from fastnst.report import sheet
 from fastnst.run_settings import GatysSettings, TrainSettings
@@ -138,7 +138,7 @@ def _stylise(style: Path, photo: NDArray[np.float32], out: Path) -> tuple[NDArra
     picture = engine.stylise(batch)[0]
     ms = 1000 * (perf_counter() - start)
     images.save(out, images.Photo(picture))
-    return picture.transpose(2, 0, 1).astype(np.float32) / 255, ms
+    return unpacked(picture), ms
 
 
 def _loss(

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastnst.engines import open_engine
 from fastnst.images import Photo
-from fastnst.pixels import Bytes, Floats
+from fastnst.pixels import unpacked
 from fastnst.repaint import repaint
 from fastnst.report import sheet
 from fastnst.style_file import Style
@@ -30,9 +28,9 @@ def gallery(styles: Iterable[Style], photo: Photo) -> "Image.Image":
         ImageError: the photo is too small, or too large for the memory.
         StyleFileError: a style's weights cannot be read.
     """
-    pictures, captions = [_floats(photo.pixels)], ["the photo"]
+    pictures, captions = [unpacked(photo.pixels)], ["the photo"]
     for style in styles:
-        pictures.append(_floats(repaint(photo, open_engine(style)).pixels))
+        pictures.append(unpacked(repaint(photo, open_engine(style)).pixels))
         by = [str(style.record[key]) for key in ("artist", "year") if key in style.record]
         captions.append("\n".join([str(style.record.get("title", style.path.stem)), ", ".join(by)]).strip())
     starts = range(0, len(pictures), COLUMNS)
@@ -41,8 +39,3 @@ def gallery(styles: Iterable[Style], photo: Photo) -> "Image.Image":
         captions=[captions[start : start + COLUMNS] for start in starts],
         height=HEIGHT,
     )
-
-
-def _floats(pixels: Bytes) -> Floats:
-    floats: Floats = np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
-    return floats

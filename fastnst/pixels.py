@@ -188,6 +188,11 @@ def packed(rgb: Floats) -> Bytes:
     return np.ascontiguousarray(to_bytes(rgb).transpose(1, 2, 0))
 
 
+def unpacked(pixels: Bytes) -> Floats:
+    """Bytes (H, W, 3) as RGB (3, H, W) in [0, 1]: the way back from ``packed``."""
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+
+
 def _array(image: Image.Image) -> Bytes:
     """Bytes (H, W, 3) of an RGB image; of a large one without Pillow's two copies on the way."""
     width, height = image.size

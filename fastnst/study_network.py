@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-import numpy as np
 import torch
 
 from fastnst import (
@@ -25,8 +24,8 @@ from fastnst import (
 )
 from fastnst.errors import ConfigError
 from fastnst.findings import Measured
-from fastnst.images import Photo
 from fastnst.interrupts import Stopped
+from fastnst.pixels import unpacked
 from fastnst.progress import Report
 from fastnst.repaint import repaint
 from fastnst.run_settings import GatysSettings, TrainSettings
@@ -134,7 +133,7 @@ def measure(found: Network, cells: Sequence[Cell]) -> list[Measured]:
             engine.stylise(photo.pixels[None])
             times.append(perf_counter() - start)
         rgb = images.read(file, size=cell.settings.size).rgb
-        picture = _floats(made)
+        picture = unpacked(made.pixels)
         with torch.no_grad():
             content = loss.content_target(torch.from_numpy(rgb)[None].to(device))
             terms = loss(torch.from_numpy(picture)[None].to(device), content, style).values()
@@ -160,8 +159,3 @@ def record(found: Network, cell: Cell, measured: Measured) -> dict[str, object]:
 def _out(cell: Cell) -> Path:
     out = Path(cell.settings.out)
     return out.with_name(f"{out.stem}-network.png")
-
-
-def _floats(photo: Photo) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """RGB (3, H, W) in [0, 1]."""
-    return np.divide(photo.pixels.transpose(2, 0, 1), 255, dtype=np.float32)
