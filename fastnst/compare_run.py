@@ -220,9 +220,10 @@ def _judged(
         target, painting = style_target(
             style, loss, inputs.weights, folder=settings.paintings_dir, device=inputs.device
         )
-        for pair in of_one_style:
-            if painting is not None:
-                images.save(out / pair.painting, Photo(painting))
+        ours = list(of_one_style)
+        if painting is not None:
+            images.save(out / ours[0].painting, Photo(painting))
+        for pair in ours:
             photo = images.load(inputs.photos[pair.photo], size=pair.size, min_side=MIN_SIDE).pixels
             judge = Judge(
                 photo, loss=loss, style=target, painting=painting, ruler=ruler, device=inputs.device

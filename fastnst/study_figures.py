@@ -56,12 +56,13 @@ def grid(study: StudySettings, rows: Rows, labels: Sequence[str], finding: Findi
     else:
         leads = [*inputs, *[(None, "")] * len(lines)]
         lines = [[lead, *line] for lead, line in zip(leads, lines, strict=False)]
-    verdict = "This agrees with" if finding.confirmed else "This does not agree with"
+    verdict = "agrees" if finding.confirmed else "does not agree"
+    at = f"At {max(first.picture.shape)} px and {len(first.trace)} evaluations"
     page = sheet(
         [[picture for picture, _ in line] for line in lines],
         captions=[[caption for _, caption in line] for line in lines],
         title=study.title,
-        note=f"{finding.text}\n{verdict} {study.source}: {study.claim}.",
+        note=f"{finding.text}\n{at} this {verdict} with {study.source}: {study.claim}.",
         height=HEIGHT,
         text=TEXT,
     )
