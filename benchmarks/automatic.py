@@ -20,7 +20,7 @@ import torch
 from fastnst import config, images, losses, paintings, samples, style_file, vgg_weights
 from fastnst.gatys import optimise
 from fastnst.report import sheet
-from fastnst.settings import recorded_loss
+from fastnst.settings import OptimiserSettings, recorded_loss
 from fastnst.vgg import choose_dtype
 
 HERE = Path(__file__).parent
@@ -58,10 +58,8 @@ def main() -> None:
                     painting,
                     loss,
                     init=content,
-                    optimizer="adam",
-                    lr=0.02,
+                    how=OptimiserSettings("adam", 0.02, [0.9, 0.99], history=1, precondition=False),
                     steps=asked.evaluations,
-                    history=1,
                 )
                 pictures.append(result.picture[0].numpy())
                 best.append(result.best)

@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -29,9 +30,10 @@ from fastnst.engines import open_engine
 from fastnst.environment import describe
 from fastnst.losses import PerceptualLoss
 from fastnst.mixtures import Part, targets
+from fastnst.pixels import unpacked
 from fastnst.refine import RefineSettings
 from fastnst.run_settings import GatysSettings
-from fastnst.settings import recorded_loss
+from fastnst.settings import OptimiserSettings, recorded_loss
 from fastnst.vgg import choose_dtype
 
 HERE = Path(__file__).parent
@@ -39,6 +41,7 @@ STYLES = ("starry_night", "the_scream", "great_wave")
 PHOTOS = ("sample:astronaut", "sample:chelsea", "sample:coffee")
 EVERY = 5  # evaluations between judgements
 LEVELS = 2  # of what goes from coarse to fine
+HISTORY = 100  # of the plain way, as the field has it
 PLAIN, COARSE, REFINED = "plain", "coarse to fine", "from the network's picture"
 
 
@@ -83,21 +86,16 @@ def measured(photo: str, name: str, asked: argparse.Namespace) -> dict[str, Any]
     network = tensor(open_engine(style).stylise(pixels[None])[0])
     begun = perf_counter() - started  # the network is not for free
     common = {"content": content, "judge": judge, "steps": asked.steps}
-    optimiser = {"lr": settings.lr, "betas": settings.betas, "history": settings.history}
     refine = config.plain(RefineSettings, "refine/default")
-    refining = {"lr": refine.lr, "betas": refine.betas, "history": refine.history, "scales": refine.scales}
     height = content.shape[2]
-    curves = {
-        PLAIN: curve(
-            exact, content, targets(parts, exact, height), scales=[1], levels=1, **common, **optimiser
-        )
-    }
+    plain = replace(settings, precondition=False, history=HISTORY)
+    curves = {PLAIN: curve(exact, content, targets(parts, exact, height), how=plain, levels=1, **common)}
     goal, limit = min(total for _, _, total in curves[PLAIN]), curves[PLAIN][-1][0]
     ends = {"goal": goal, "limit": limit, **common}
     at = targets(parts, quick, height)
-    curves[COARSE] = curve(quick, content, at, scales=settings.scales, levels=LEVELS, **ends, **optimiser)
+    curves[COARSE] = curve(quick, content, at, how=settings, levels=LEVELS, **ends)
     kept = Target(style_targets.stored(style, weights))
-    curves[REFINED] = curve(quick, network, lambda *_: kept, levels=1, begun=begun, **ends, **refining)
+    curves[REFINED] = curve(quick, network, lambda *_: kept, how=refine, levels=1, begun=begun, **ends)
     seconds = {way: next((s for s, _, total in each if total <= goal), None) for way, each in curves.items()}
     return {
         "photo": Path(photo).stem,
@@ -136,11 +134,8 @@ def curve(
     *,
     content: Tensor,
     judge: Judge,
-    lr: float,
-    betas: list[float],
-    history: int,
+    how: OptimiserSettings,
     steps: int,
-    scales: list[int],
     levels: int,
     goal: float = 0.0,
     limit: float = float("inf"),
@@ -166,15 +161,11 @@ def curve(
             at,
             loss,
             init=init,
+            how=how,
             levels=levels,
             steps=steps,
             seconds=None,
             should_stop=lambda: False,
-            optimizer="lbfgs",
-            lr=lr,
-            betas=betas,
-            history=history,
-            scales=scales,
             snapshot_every=EVERY,
             on_snapshot=see,
         )
@@ -183,7 +174,7 @@ def curve(
 
 def tensor(pixels: Any) -> Tensor:
     """(H, W, 3) to (1, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / 255)[None]
+    return torch.from_numpy(unpacked(pixels))[None]
 
 
 def plot(pairs: list[dict[str, Any]], path: Path) -> None:

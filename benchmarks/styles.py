@@ -24,7 +24,8 @@ from fastnst.engines import open_engine
 from fastnst.files import sha256
 from fastnst.gatys import optimise
 from fastnst.losses import PerceptualLoss
-from fastnst.settings import recorded_loss
+from fastnst.pixels import unpacked
+from fastnst.settings import OptimiserSettings, recorded_loss
 from fastnst.style_file import Style
 from fastnst.vgg import choose_dtype
 
@@ -99,10 +100,8 @@ def crossing(
             painting,
             loss,
             init=content,
-            optimizer="lbfgs",
-            lr=1.0,
+            how=OptimiserSettings("lbfgs", 1.0, [0.9, 0.99], history=EVALUATIONS, precondition=False),
             steps=EVALUATIONS,
-            history=EVALUATIONS,
             should_stop=lambda: seen[-1] < wanted,
         )
     finally:
@@ -120,7 +119,7 @@ def looked_over(style: Style, photos: list[Path], asked: argparse.Namespace) -> 
         chosen = photos if size == SIZES[0] else photos[:: 2 * size // SIZES[0]]
         before = [images.load(path, size=size).pixels for path in chosen]
         after = [engine.stylise(photo[None])[0] for photo in before]
-        scores = artefacts([floats(photo) for photo in before], [floats(picture) for picture in after], rgb)
+        scores = artefacts([*map(unpacked, before)], [*map(unpacked, after)], rgb)
         found[str(size)] = {name: round(score, 4) for name, score in scores.items()}
     return found
 
@@ -160,14 +159,9 @@ def square(photo: Path, size: int) -> NDArray[np.uint8]:
     return pixels[top : top + size, left : left + size]
 
 
-def floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bytes (H, W, 3) as (3, H, W) in [0, 1]."""
-    return np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
-
-
 def tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
     """Bytes (H, W, 3) as (1, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(floats(pixels))[None]
+    return torch.from_numpy(unpacked(pixels))[None]
 
 
 if __name__ == "__main__":

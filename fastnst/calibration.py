@@ -33,7 +33,7 @@ from fastnst.errors import ConfigError
 from fastnst.gatys import optimise
 from fastnst.paintings import Painting
 from fastnst.progress import Progress, Report
-from fastnst.settings import CalibrationSettings, LossSettings, PaintingSettings
+from fastnst.settings import CalibrationSettings, LossSettings, OptimiserSettings, PaintingSettings
 from fastnst.vgg import VGG19Features
 from fastnst.vgg_weights import VGGWeights
 
@@ -191,11 +191,8 @@ def _try(
             painting,
             losses.on(features, measured),
             init=pictures,
-            optimizer="adam",
-            lr=settings.lr,
-            betas=settings.betas,
+            how=OptimiserSettings("adam", settings.lr, settings.betas, history=1, precondition=False),
             steps=count,
-            history=1,
             report=tell,
         )
         done, pictures = done + count, result.picture

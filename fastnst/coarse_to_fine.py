@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from fastnst.gatys import GatysResult, optimise
 from fastnst.progress import Progress, Report
+from fastnst.settings import OptimiserSettings
 from fastnst.tiled_loss import Loss
 
 logger = logging.getLogger(__name__)
@@ -61,13 +61,14 @@ def coarse_to_fine(
     loss: Loss,
     *,
     init: Tensor,
+    how: OptimiserSettings,
     levels: int | str,
     steps: int,
     seconds: float | None,
+    snapshot_every: int | None = None,
     on_snapshot: Callable[[int, Tensor], None] | None = None,
     report: Report | None = None,
     should_stop: Callable[[], bool],
-    **settings: Any,
 ) -> GatysResult:
     """Optimise at each level, each from what the one before it changed.
 
@@ -76,14 +77,15 @@ def coarse_to_fine(
         target: of a level, by its height and width.
         loss: what is minimised at every level.
         init: where to start, (1, 3, H, W); details that a level is too small for stay as they are in it.
+        how: the optimiser and its settings.
         levels: see ``sizes``; no more than there are steps.
         steps: evaluations of the loss, shared alike.
         seconds: from the first evaluation on, after which it ends; a level before the last takes at most half
             of what is left.
-        on_snapshot: see ``gatys.optimise``; pictures are of their level's size.
+        snapshot_every: see ``gatys.optimise``.
+        on_snapshot: likewise; pictures are of their level's size.
         report: is told of every evaluation.
         should_stop: is asked after every evaluation.
-        settings: the others of ``gatys.optimise``.
 
     Returns:
         The last level's result, with the evaluations of all; where there are several, each has its ``size``,
@@ -127,11 +129,12 @@ def coarse_to_fine(
             loss,
             init=first + resized(changed, shape),
             regions=found.regions,
+            how=how,
             steps=(steps - done) // (len(shapes) - number),
+            snapshot_every=snapshot_every,
             on_snapshot=see,
             report=tell,
             should_stop=stop,
-            **settings,
         )
         before = monotonic() - start - result.trace[-1]["seconds"]  # targets take time, too
         for record in result.trace:

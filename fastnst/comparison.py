@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ from fastnst.errors import ConfigError, ImageError
 from fastnst.losses import LossTerms, PerceptualLoss
 from fastnst.paintings import Painting
 from fastnst.peak_memory import peaks, reset_peak, resident_peak
-from fastnst.pixels import Bytes, Floats, packed
+from fastnst.pixels import Bytes, packed, unpacked
 from fastnst.progress import Report
 from fastnst.run_settings import CompareSettings
 from fastnst.style_file import Style
@@ -89,13 +88,7 @@ def painting_of(style: Style, folder: str) -> Painting | None:
 
 def tensor(pixels: Bytes) -> Tensor:
     """(H, W, 3) as (1, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(floats(pixels))[None]
-
-
-def floats(pixels: Bytes) -> Floats:
-    """(H, W, 3) as (3, H, W) in [0, 1]."""
-    rgb: Floats = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / np.float32(255)
-    return rgb
+    return torch.from_numpy(unpacked(pixels))[None]
 
 
 class Judge:
@@ -148,7 +141,7 @@ class Judge:
         )
         found = None
         if self.painting is not None:
-            found = artefacts([floats(self.photo)], [floats(picture)], floats(self.painting))
+            found = artefacts([unpacked(self.photo)], [unpacked(picture)], unpacked(self.painting))
         return {
             "losses": self.losses(picture),
             "ssim": float(ssim),
@@ -248,12 +241,8 @@ def run_optimiser(
             judge.style,
             judge.loss,
             init=init.to(judge.device),
-            optimizer=settings.optimizer,
-            lr=settings.lr,
-            betas=settings.betas,
+            how=settings,
             steps=settings.steps,
-            history=settings.history,
-            scales=settings.scales,
             report=report,
         )
     finally:

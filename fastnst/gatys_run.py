@@ -34,7 +34,7 @@ from fastnst.gatys import ADVICE, GatysResult
 from fastnst.interrupts import postponed
 from fastnst.mixtures import Part
 from fastnst.paintings import Painting
-from fastnst.pixels import Floats
+from fastnst.pixels import Floats, packed, unpacked
 from fastnst.progress import Report
 from fastnst.report import trace_plot
 from fastnst.run_settings import GatysSettings
@@ -115,9 +115,9 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         dtype=dtype,
         normalise_gradients=settings.normalise_gradients,
     ).to(device)
-    pixels, history = photo.height * photo.width, settings.history
+    pixels, how = photo.height * photo.width, settings
     if settings.optimizer == "lbfgs":
-        history = affordable_history(history, pixels, device)
+        how = replace(settings, history=affordable_history(settings.history, pixels, device))
 
     rgb = colours.lightness(photo.rgb) if settings.colours == "photo" else photo.rgb
     painted = {name: _coloured(each.picture, settings, photo.rgb) for name, each in found.items()}
@@ -134,14 +134,10 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             mixtures.targets(parts, loss, photo.height),
             fitting(loss, pixels, tile=settings.tile),
             init=_tensor(_initial(settings, rgb, next(iter(painted.values()))), device),
-            optimizer=settings.optimizer,
-            lr=settings.lr,
-            betas=settings.betas,
+            how=how,
             levels=settings.levels,
             steps=settings.steps,
             seconds=settings.seconds,
-            history=history,
-            scales=settings.scales,
             snapshot_every=settings.snapshot_every,
             on_snapshot=on_snapshot,
             report=report,
@@ -236,9 +232,7 @@ def _initial(settings: GatysSettings, photo: Floats, painting: Floats) -> Floats
         return _cover(painting, *photo.shape[1:])
     if settings.init.startswith(NETWORK):
         engine = open_engine(style_file.read(style_file.find(settings.init.removeprefix(NETWORK))))
-        pixels = np.rint(photo.transpose(1, 2, 0) * 255).astype(np.uint8)
-        picture: Floats = engine.stylise(pixels[None])[0].transpose(2, 0, 1).astype(np.float32) / 255
-        return picture
+        return unpacked(engine.stylise(packed(photo)[None])[0])
     path = samples.resolve(settings.init)
     if not path.is_file():
         raise ConfigError(

@@ -5,33 +5,26 @@ photo. So what the optimiser would do first has been done, and a few evaluations
 cannot: the loss is the style's own, and what it was trained to match lies in its file.
 """
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fastnst import config, devices, losses, style_targets, vgg_weights
 from fastnst.gatys import optimise
-from fastnst.pixels import Bytes
+from fastnst.pixels import Bytes, packed, unpacked
 from fastnst.progress import Report
 from fastnst.repaint import Refine
-from fastnst.settings import recorded_loss, require
+from fastnst.settings import OptimiserSettings, recorded_loss, require
 from fastnst.style_file import Style
 from fastnst.tiled_loss import affordable_history, fitting
 from fastnst.vgg import choose_dtype
 
 
 @dataclass
-class RefineSettings:
+class RefineSettings(OptimiserSettings):
     """conf/refine/default.yaml."""
 
-    optimizer: str
-    lr: float
-    betas: list[float]
-    history: int
-    scales: list[int]
     precision: str
 
 
@@ -65,21 +58,15 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
             target,
             fitting(loss, pixels),
             init=_tensor(picture, where),
-            optimizer=settings.optimizer,
-            lr=settings.lr,
-            betas=settings.betas,
+            how=replace(settings, history=affordable_history(settings.history, pixels, where)),
             steps=evaluations,
-            history=affordable_history(settings.history, pixels, where),
-            scales=settings.scales,
             report=report,
         )
-        done = (result.picture[0] * 255).round().to(torch.uint8).permute(1, 2, 0)
-        return cast("Bytes", done.contiguous().cpu().numpy())
+        return packed(result.picture[0].cpu().numpy())
 
     return refined
 
 
 def _tensor(pixels: Bytes, device: torch.device) -> Tensor:
     """(H, W, 3) to (1, 3, H, W) in [0, 1]."""
-    rgb = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / 255
-    return torch.from_numpy(rgb)[None].to(device)
+    return torch.from_numpy(unpacked(pixels))[None].to(device)

@@ -11,6 +11,7 @@ from fastnst.settings import (
     DataSettings,
     LossSettings,
     NetworkSettings,
+    OptimiserSettings,
     OptimSettings,
     PaintingSettings,
     StrengthSettings,
@@ -93,7 +94,7 @@ def _check_run(settings: TrainSettings | BaseSettings) -> None:
 
 
 @dataclass
-class GatysSettings:
+class GatysSettings(OptimiserSettings):
     """One run of the per-picture optimiser: ``fastnst.gatys``."""
 
     content: str | None
@@ -107,14 +108,9 @@ class GatysSettings:
     calibration: CalibrationSettings
     size: int
     init: str
-    optimizer: str
     steps: int
     seconds: float | None
     levels: Any
-    lr: float
-    betas: list[float]
-    history: int
-    scales: list[int]
     normalise_gradients: bool
     tile: Any
     device: str
@@ -123,8 +119,9 @@ class GatysSettings:
     out: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_steps(self)
         require(self.size >= 32, f"size must be at least 32 px, not {self.size}")
-        _check_optimiser(self)
         require(
             self.seconds is None or 0 < self.seconds < math.inf,
             f"seconds must be above 0 and finite, or null, not {self.seconds}",
@@ -147,7 +144,7 @@ class GatysSettings:
 
 
 @dataclass
-class CompareSettings:
+class CompareSettings(OptimiserSettings):
     """The fast network against the per-picture optimiser: ``fastnst.compare_run``."""
 
     content: Any  # a file, folder or sample:NAME, or a list of them
@@ -155,18 +152,15 @@ class CompareSettings:
     size: Any  # px, or a list of them
     paintings_dir: str
     vgg: VGGSettings
-    optimizer: str
     steps: int
-    lr: float
-    betas: list[float]
-    history: int
-    scales: list[int]
     init: str
     device: str
     seed: int
     out: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_steps(self)
         examples = {"content": "[sample:chelsea,photos]", "style": "[starry_night,mine.safetensors]"}
         for name, example in {**examples, "size": "[256,512]"}.items():
             given = getattr(self, name)
@@ -179,25 +173,10 @@ class CompareSettings:
         for size in self.size:
             require(type(size) is int and size >= 32, f"size must be numbers from 32 px, not {size!r}")
         require(self.init in ("content", "noise"), f"init must be content or noise, not {self.init!r}")
-        _check_optimiser(self)
 
 
-def _check_optimiser(settings: GatysSettings | CompareSettings) -> None:
-    require(
-        settings.optimizer in ("adam", "lbfgs"),
-        f"optimizer must be adam or lbfgs, not {settings.optimizer!r}",
-    )
+def _check_steps(settings: GatysSettings | CompareSettings) -> None:
     require(settings.steps >= 1, f"steps must be at least 1, not {settings.steps}")
-    require(0 < settings.lr < math.inf, f"lr must be above 0 and finite, not {settings.lr}")
-    require(
-        len(settings.betas) == 2 and all(0 <= beta < 1 for beta in settings.betas),
-        f"betas must be two numbers from 0 to below 1, not {settings.betas}",
-    )
-    require(settings.history >= 1, f"history must be at least 1, not {settings.history}")
-    require(
-        settings.scales[:1] == [1] and all(1 <= scale <= 64 for scale in settings.scales),
-        f"scales must begin with 1 and be at most 64, not {settings.scales}",
-    )
     require(0 <= settings.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {settings.seed}")
 
 

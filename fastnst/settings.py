@@ -218,6 +218,37 @@ class OptimSettings:
 
 
 @dataclass
+class OptimiserSettings:
+    """How pixels are changed: ``fastnst.gatys.optimise``.
+
+    Args:
+        optimizer: ``lbfgs`` or ``adam``; both take one evaluation of the loss a step.
+        lr: Adam's, in units of the range [0, 1]; L-BFGS finds its own steps.
+        betas: Adam's. The second is below the usual 0.999, since there are few steps to average.
+        history: steps that L-BFGS remembers, each two pictures of memory.
+        precondition: whether L-BFGS begins each step with a length for each colour and frequency: see
+            ``fastnst.optimisers.LBFGS``.
+    """
+
+    optimizer: str
+    lr: float
+    betas: list[float]
+    history: int
+    precondition: bool
+
+    def __post_init__(self) -> None:
+        require(
+            self.optimizer in ("adam", "lbfgs"), f"optimizer must be adam or lbfgs, not {self.optimizer!r}"
+        )
+        require(0 < self.lr < math.inf, f"lr must be above 0 and finite, not {self.lr}")
+        require(
+            len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
+            f"betas must be two numbers from 0 to below 1, not {self.betas}",
+        )
+        require(self.history >= 1, f"history must be at least 1, not {self.history}")
+
+
+@dataclass
 class StrengthSettings:
     """What makes the strength of a style a matter of choice afterwards: ``fastnst.strength``."""
 

@@ -28,7 +28,7 @@ SIDE = 768  # px of a tile: about a gigabyte
 PIXEL_BYTES = {torch.float32: 1300, torch.bfloat16: 800}
 """About what a pixel takes in VGG-19 and its gradient, measured on a CPU at 0.6 and 1 megapixels."""
 
-HISTORY_BYTES = 32  # a pixel and a step of L-BFGS: a change and a gradient, of all resolutions
+HISTORY_BYTES = 24  # a pixel and a step of L-BFGS: how far it went, and how far the gradient turned
 
 logger = logging.getLogger(__name__)
 

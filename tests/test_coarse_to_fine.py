@@ -6,9 +6,10 @@ import torch
 from fastnst import coarse_to_fine as module
 from fastnst.coarse_to_fine import Target, coarse_to_fine, sizes
 from fastnst.losses import PerceptualLoss
+from fastnst.settings import OptimiserSettings
 from fastnst.vgg import VGG19Features
 
-SETTINGS = {"optimizer": "lbfgs", "lr": 0.02, "history": 10}
+LBFGS = OptimiserSettings("lbfgs", lr=0.02, betas=[0.9, 0.99], history=10, precondition=False)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def run(loss, photo):
             seen.append((height, width))
             return Target(loss.style_target(module.resized(photo.square(), (height, width))))
 
-        settings = {"levels": 2, "steps": 20, "seconds": None, "should_stop": lambda: False, **SETTINGS}
+        settings = {"levels": 2, "steps": 20, "seconds": None, "should_stop": lambda: False, "how": LBFGS}
         return coarse_to_fine(photo, target, loss, init=photo, **(settings | changes)), seen
 
     return call
@@ -78,7 +79,7 @@ def test_one_level_is_the_optimiser_itself(run, photo, loss):
     from fastnst.gatys import optimise
 
     result, _ = run(levels=1)
-    plain = optimise(photo, photo.square(), loss, init=photo, steps=20, **SETTINGS)
+    plain = optimise(photo, photo.square(), loss, init=photo, steps=20, how=LBFGS)
     assert torch.equal(result.picture, plain.picture)
 
 

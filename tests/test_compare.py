@@ -153,10 +153,8 @@ def test_training_gatys_and_compare_have_the_same_losses_to_the_last_digit(judge
         judge.style,
         loss,
         init=tensor(picture),
-        optimizer="lbfgs",
-        lr=1,
+        how=settings("style=x"),
         steps=1,
-        history=1,
     ).best
     measured = judge.losses(picture)
     assert measured == trained == optimised
@@ -165,7 +163,7 @@ def test_training_gatys_and_compare_have_the_same_losses_to_the_last_digit(judge
 
 
 def test_gatys_takes_a_painting_or_what_was_computed_of_it(judge, loss):
-    start = {"init": tensor(judge.photo), "optimizer": "lbfgs", "lr": 1, "steps": 3, "history": 3}
+    start = {"init": tensor(judge.photo), "how": settings("style=x"), "steps": 3}
     pictures = [
         gatys.optimise(tensor(judge.photo), style, loss, **start).picture
         for style in (tensor(judge.painting), judge.style)

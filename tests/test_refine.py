@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_done_in_tiles_with_a_shorter_memory(style, capsys,
     monkeypatch.setattr(memory, "free_memory", lambda: 3_000_000)
     monkeypatch.setattr(tiled_loss, "SIDE", 48)
     assert cli.main([*argv, "-o", "tiled.png"]) == 0
-    assert "L-BFGS remembers 4 steps, not 20" in capsys.readouterr().err
+    assert "L-BFGS remembers 6 steps, not 20" in capsys.readouterr().err
     with Image.open("whole.png") as whole, Image.open("tiled.png") as tiled:
         assert np.abs(np.array(whole).astype(int) - np.array(tiled)).mean() < 0.5  # VGG-19's may be bfloat16
 

@@ -26,7 +26,8 @@ Settings people learn by heart, with --cfg job to see them all:
   paintings (several, with weights: {starry_night: 1, mine.jpg: 0.5}), masks (where: {mine.jpg: sky.png})
   colours (painting; match: brought to the photo's; photo: its own), style_scale (2: larger strokes)
   size (px, longer side of the picture), steps (evaluations of the loss), seconds (at most)
-  optimizer (lbfgs, adam), lr (adam's), scales, levels (auto, 1, 2 ...: from coarse to fine), tile (memory)
+  optimizer (lbfgs, adam), lr (adam's), precondition (false: L-BFGS as the papers have it)
+  levels (auto, 1, 2 ...: from coarse to fine), tile (memory)
   init (content, noise, style, style:NAME for a network's picture, or a picture's file), seed
   normalise_gradients, snapshot_every, device (auto, cpu, cuda, mps), out
   preset (default, gatys2016, quaglia, nedeljkovic), loss (gatys, fastnst, johnson, ...), loss.style_weight
