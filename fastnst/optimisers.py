@@ -90,8 +90,8 @@ class LBFGS:
     """L-BFGS within [0, 1].
 
     Figures: Starry Night on chelsea at 256 px, VGG-19 in bfloat16, the loss in float32 after 100 and 200
-    evaluations from the photo: 0.942 and 0.865 with one length for all, 0.875 and 0.834 with one for each
-    colour and frequency. A history of 100 steps in place of 20 gains 0.001.
+    evaluations from the photo: 0.936 and 0.865 with one length for all, 0.862 and 0.823 with one for each
+    colour and frequency. A history of 60 steps in place of 20 gains nothing.
 
     Args:
         history: steps that it remembers, each two pictures of memory.
@@ -144,7 +144,8 @@ class LBFGS:
             return gradient * (last.product / last.turned.sum())
         moved = torch.stack([pair.moved for pair in self._pairs]).sum(0)
         turned = torch.stack([pair.turned for pair in self._pairs]).sum(0)
-        lengths = (moved / turned).sqrt().nan_to_num(0.0, 0.0, 0.0)  # of a band with nothing in it
+        known = (moved > 0) & (turned > 0)  # where nothing was changed yet, the mean length
+        lengths = torch.where(known, moved / turned, moved.sum() / turned.sum()).sqrt()
         return self._bands.times(gradient, lengths * (last.product / (lengths * last.turned).sum()))
 
 

@@ -68,6 +68,18 @@ def test_lengths_for_frequencies_get_there_sooner(photo):
     assert ends[True] < ends[False] / 3
 
 
+def test_a_colour_that_comes_late_is_changed_too():
+    """After steps in lightness alone, a gradient of colour moves colour."""
+    picture = torch.rand(1, 1, 24, 32, generator=torch.Generator().manual_seed(3)).expand(1, 3, 24, 32)
+    stepper = LBFGS(5, precondition=True)
+    for _ in range(4):
+        picture = stepper.next(picture, picture - 0.5, 1.0)
+    assert (picture[:, 0] == picture[:, 2]).all()
+    red = torch.tensor([1.0, 0.0, -1.0])[:, None, None].expand_as(picture)
+    moved = stepper.next(picture, -0.1 * red, 1.0) - picture
+    assert (moved[:, 0] - moved[:, 2]).mean() > 0.01
+
+
 def test_a_leap_is_taken_back_and_nothing_learnt_of_it(photo):
     stepper = LBFGS(5, precondition=True)
     first = stepper.next(photo, torch.ones_like(photo), 1.0)
