@@ -4,8 +4,9 @@ L-BFGS is Nocedal & Wright (2006), Numerical Optimization, algorithms 7.4 and 7.
 searched along but taken, since every evaluation of the loss costs as much as the last. Two things are ours to
 say. Pixels at an end of the range that the gradient holds there take no part in a step: Bertsekas (1982),
 Projected Newton methods for optimization problems with simple constraints. And a step begins not with one
-length for all, but with one for each colour and frequency: a loss of VGG-19 is a hundred times more curved
-along coarse changes of some colours than along fine ones, which its own steps tell.
+length for all, but with one for each colour and frequency: a loss of VGG-19 was seen to be some fifty times
+more curved along coarse changes of a colour than along fine ones, which its own steps tell. PyTorch's L-BFGS
+has a place for neither.
 """
 
 import math
