@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_STRIP = 1 << 16  # positions that are float32 at once
+_STRIP = 1 << 13  # positions that are float32 at once
 
 
 def gram_matrix(activations: Tensor, regions: Tensor | None = None) -> Tensor:
@@ -42,41 +42,44 @@ def products(activations: Tensor, weight: Tensor | None = None) -> Tensor:
     Returns:
         ``(B, C, C)``, or ``(R, C, C)``.
     """
-    flat = activations.flatten(2)
-    with torch.autocast(flat.device.type, enabled=False):  # which would take the product in half precision
-        total: Tensor = _Product.apply(flat, None if weight is None else weight.flatten(2))
+    rows = activations.flatten(2).mT
+    counts = None if weight is None else weight.flatten(2).mT
+    with torch.autocast(rows.device.type, enabled=False):  # which would take the product in half precision
+        total: Tensor = _Product.apply(rows, counts)
         return total
 
 
 class _Product(torch.autograd.Function):
-    """``flat @ flat.mT`` in float32, some positions at a time: no float32 copy of a large layer is made."""
+    """``rows.mT @ rows`` in float32, some positions at a time: no float32 copy of a large layer is made."""
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor, weight: Tensor | None) -> Tensor:
-        """``(B, C, N)``, and for one picture what positions count, ``(R, 1, N)``, to ``(B or R, C, C)``."""
-        ctx.save_for_backward(flat, weight)
-        products = [
-            (part if counts is None else part * counts) @ part.mT for _, part, counts in _strips(flat, weight)
-        ]
+    def forward(ctx: Any, rows: Tensor, counts: Tensor | None) -> Tensor:
+        """``(B, N, C)``, and for one picture what positions count, ``(R, N, 1)``, to ``(B or R, C, C)``."""
+        ctx.save_for_backward(rows, counts)
+        products = []
+        for strip in _strips(rows.shape[1]):
+            part = rows[:, strip].float()
+            counted = part if counts is None else part * counts[:, strip]
+            products.append(counted.mT @ part)
         return torch.stack(products).sum(dim=0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """Of the product to of ``flat``."""
-        flat, weight = ctx.saved_tensors
+        """Of the product to of ``rows``, in whose precision it is taken where all positions count alike."""
+        rows, counts = ctx.saved_tensors
         both = gradient + gradient.mT
-        found = torch.empty_like(flat)
-        for strip, part, counts in _strips(flat, weight):
-            change = both @ part
-            found[..., strip] = change if counts is None else (change * counts).sum(dim=0, keepdim=True)
+        if counts is None:
+            return rows @ both.to(rows.dtype), None
+        found = torch.empty_like(rows)
+        for strip in _strips(rows.shape[1]):
+            each = rows[:, strip].float() @ both * counts[:, strip]
+            found[:, strip] = each.sum(dim=0, keepdim=True)
         return found, None
 
 
-def _strips(flat: Tensor, weight: Tensor | None) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
-    """Some positions at a time: which, in float32, and what they count."""
-    for first in range(0, flat.shape[2], _STRIP):
-        strip = slice(first, first + _STRIP)
-        yield strip, flat[..., strip].float(), None if weight is None else weight[..., strip]
+def _strips(count: int) -> Iterator[slice]:
+    """Some positions at a time."""
+    return (slice(first, first + _STRIP) for first in range(0, count, _STRIP))
 
 
 def content_distance(activations: Tensor, target: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnst import memory
 from fastnst.contestants import Contestant, Runner, opened
 from fastnst.errors import ImageError
 
@@ -86,6 +87,7 @@ def resident_peak() -> int | None:
 
 def reset_peak() -> bool:
     """Let ``resident_peak`` begin anew; False where the system does not: Linux does."""
+    memory.give_back()
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -74,13 +74,15 @@ class VGG19Features(nn.Module):
         self.computed = RELUS[: _depth(layers)]
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
         self.convention = weights.convention
-        self.scales = weights.scales[pooling]
+        before = 1.0
         for relu in self.computed:
-            conv = relu.replace("relu", "conv")
-            weight = weights.state[f"{conv}.weight"].detach().to(dtype, memory_format=torch.channels_last)
-            self.register_buffer(f"{conv}_weight", weight, persistent=False)
-            bias = weights.state[f"{conv}.bias"].detach().to(dtype)
-            self.register_buffer(f"{conv}_bias", bias, persistent=False)
+            conv, scale = relu.replace("relu", "conv"), weights.scales[pooling][relu]
+            weight = weights.state[f"{conv}.weight"].detach() * (before / scale)
+            bias = weights.state[f"{conv}.bias"].detach() / scale
+            as_used = weight.to(dtype, memory_format=torch.channels_last)
+            self.register_buffer(f"{conv}_weight", as_used, persistent=False)
+            self.register_buffer(f"{conv}_bias", bias.to(dtype), persistent=False)
+            before = scale
 
     def forward(self, images: Tensor, layers: Collection[str] | None = None) -> dict[str, Tensor]:
         """Activations of a batch.
@@ -113,10 +115,10 @@ class VGG19Features(nn.Module):
                 conv = relu.replace("relu", "conv")
                 x = F.conv2d(x, getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias"), padding=1)
                 if conv in wanted:
-                    activations[conv] = x / self.scales[relu]
-                x = F.relu(x)
+                    activations[conv] = x
+                x = F.relu(x, inplace=conv not in wanted)
                 if relu in wanted:
-                    activations[relu] = x / self.scales[relu]
+                    activations[relu] = x
         return activations
 
     conv1_1_weight: Tensor  # (64, 3, 3, 3)

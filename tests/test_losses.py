@@ -188,14 +188,48 @@ def test_coarse_content_sees_what_changes_slowly(tiny_weights):
     assert both(flat, both.content_target(flat), {}).total == 0
 
 
-def test_gram_matrices_do_not_depend_on_the_strips_they_are_made_in(monkeypatch):
+REGIONS = [None, torch.rand(2, 1, 8, 5, generator=torch.Generator().manual_seed(2))]
+
+
+@pytest.mark.parametrize("regions", REGIONS)
+def test_gram_matrices_do_not_depend_on_the_strips_they_are_made_in(monkeypatch, regions):
     found = []
     for strip in (1 << 16, 7):
         monkeypatch.setattr(distances, "_STRIP", strip)
-        activations = torch.rand(2, 3, 8, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
-        gram_matrix(activations).square().sum().backward()
+        activations = torch.rand(1, 3, 8, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        gram_matrix(activations, regions).square().sum().backward()
         found.append(activations.grad)
     torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("regions", REGIONS)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_gradient_of_gram_matrices_against_autograds_own(regions, layout):
+    made = torch.rand(1, 3, 8, 5, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=layout)
+    weight = torch.ones(1, 1, 8, 5) if regions is None else regions
+
+    def by_autograd(x):
+        counts = weight.sum(dim=(1, 2, 3))[:, None, None]
+        return torch.einsum("rhw,chw,dhw->rcd", weight[:, 0], x[0], x[0]) / (3 * counts)
+
+    aim = torch.rand(3, 3, generator=torch.Generator().manual_seed(1))
+    gradients = []
+    for gram in (lambda x: gram_matrix(x, regions), by_autograd):
+        activations = made.clone().requires_grad_()
+        (gram(activations) - aim).square().sum().backward()
+        gradients.append(activations.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_gradient_of_gram_matrices_in_bfloat16_is_that_of_float32():
+    exact = torch.randn(2, 16, 24, 32, generator=torch.Generator().manual_seed(0)).relu().bfloat16().float()
+    gradients = []
+    for dtype in (torch.float32, torch.bfloat16):
+        activations = exact.to(dtype, copy=True).requires_grad_()
+        gram_matrix(activations).square().sum().backward()
+        gradients.append(activations.grad.float())
+    difference = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
+    assert difference < 2**-8
 
 
 def test_a_region_has_the_gram_matrix_of_its_part():

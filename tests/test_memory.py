@@ -1,5 +1,9 @@
 """How much memory there is, and sizes of it as people write them."""
 
+import platform
+import subprocess
+import sys
+
 import pytest
 
 from fastnst import memory
@@ -57,3 +61,40 @@ def test_without_a_limit_the_system_says_what_is_free(container):
 def test_where_no_system_says_there_is_a_usual_size(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: None)
     assert memory.budget() == memory.DEFAULT
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc")
+def test_freed_memory_is_kept_until_it_is_asked_for():
+    code = """
+import resource
+from pathlib import Path
+from fastnst import memory
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    bytearray(64_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+first = faults()
+memory.keep_freed()
+faults()
+kept = held()
+print(first, faults(), kept, held())
+memory.free_memory()
+print(held())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, again, kept, still, after = map(int, done.stdout.split())
+    assert again < first / 10
+    assert still > 64_000_000
+    assert after < still - 60_000_000
+    assert kept == pytest.approx(still, rel=0.1)
+
+
+def test_commands_that_compute_losses_keep_what_is_freed(monkeypatch):
+    kept = []
+    monkeypatch.setattr(memory, "keep_freed", lambda: kept.append(True))
+    from fastnst import cli
+
+    assert cli.main(["gatys"]) == 1  # no photo was given
+    assert kept

@@ -15,6 +15,8 @@ def reference():
     torch.manual_seed(0)
     layers = torchvision.models.vgg19(weights=None).features.eval()
     convs = [module for module in layers if isinstance(module, nn.Conv2d)]
+    for conv in convs:
+        nn.init.normal_(conv.bias, std=0.1)
     state = {}
     for name, conv in zip(SHAPES, convs, strict=True):
         state |= {f"{name}.weight": conv.weight.detach(), f"{name}.bias": conv.bias.detach()}
@@ -87,6 +89,19 @@ def test_scales_make_loss_weights_independent_of_the_weights_scale(tiny_weights,
     for layer in ("relu1_1", "relu4_2"):
         torch.testing.assert_close(both[0][layer], both[1][layer])
         assert 0.3 < both[0][layer].mean() < 3
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_activations_are_divided_by_their_scales(reference, pooling):
+    _, plain = reference
+    rng = torch.Generator().manual_seed(3)
+    scales = {relu: 0.1 + 5 * torch.rand((), generator=rng).item() for relu in RELUS}
+    weights = VGGWeights(plain.state, TORCHVISION, {"max": scales, "average": scales}, "random", "")
+    picture = torch.rand(1, 3, 48, 64, generator=rng)
+    found, before = (VGG19Features(each, LAYERS, pooling=pooling)(picture) for each in (weights, plain))
+    for layer, activation in found.items():
+        expected = before[layer] / scales[layer.replace("conv", "relu")]
+        torch.testing.assert_close(activation, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_has_nothing_to_train_or_to_save(tiny_weights):

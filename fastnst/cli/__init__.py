@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn, TextIO
 
 import click
 
-from fastnst import __version__
+from fastnst import __version__, memory
 from fastnst.errors import FastNSTError
 
 HELP = """Repaint photos in the style of a painting.
@@ -90,6 +90,8 @@ class Commands(click.Group):
 class SettingsCommand(click.Command):
     """A command that takes ``key=value`` settings: all but ``--help`` goes to Hydra as it stands.
 
+    All of them compute losses, so what is freed is kept: ``memory.keep_freed``.
+
     Args:
         name: of the command.
         text: what ``-h`` and ``--help`` print.
@@ -97,8 +99,13 @@ class SettingsCommand(click.Command):
     """
 
     def __init__(self, name: str, text: str, run: Callable[[list[str]], None]) -> None:
-        super().__init__(name, callback=lambda: run(click.get_current_context().args), add_help_option=False)
+        super().__init__(name, callback=self._begin, add_help_option=False)
         self.text = text
+        self._run = run
+
+    def _begin(self) -> None:
+        memory.keep_freed()
+        self._run(click.get_current_context().args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the arguments as they are."""

@@ -22,7 +22,9 @@ from fastnst.cli import printable, say
 def command(out: Path, short: bool) -> None:  # noqa: D103  (its help says it)
     from fastnst.cli.bar import terminal_bar
     from fastnst.demo import FULL, SHORT, demo
+    from fastnst.memory import keep_freed
 
+    keep_freed()
     with terminal_bar() as report:
         overview = demo(out, length=SHORT if short else FULL, progress=report)
     say(

@@ -202,8 +202,10 @@ def command(
                 )
                 refined = None
                 if refine:
+                    from fastnst.memory import keep_freed
                     from fastnst.refine import refiner
 
+                    keep_freed()
                     alone = len(planned.jobs) == 1
                     refined = refiner(chosen, refine, device=device, report=report if alone else None)
                 summary = stylise(
