@@ -15,6 +15,7 @@ FLAT = 1.5  # levels: the spread of a window in which nothing is left
 DETAIL = 5.0  # levels: the spread of a window in which the photo shows something
 BEYOND = 12.0  # levels outside all that the painting has
 FRAME = 8  # px, of the border that is looked at
+AROUND = 11  # windows, down and across, that are around one
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ KINDS = {
         "more steps, another seed, or a lower optim.lr",
     ),
     "spots": Kind(
-        "share of windows lighter or darker than anything in the painting, where the photo is not",
+        "share of windows lighter or darker than anything in the painting and than what is around them, "
+        "where the photo's are not",
         0.02,
         "more steps, or a lower optim.lr",
     ),
@@ -93,7 +95,8 @@ def _of_one(photo: Floats, picture: Floats, painting: Floats) -> dict[str, float
     usual_flat = (light_painted.std(axis=-1) < FLAT).mean()
     means, before, painted = (windows.mean(axis=-1) for windows in (light, light_before, light_painted))
     low, high = painted.min() - BEYOND, painted.max() + BEYOND
-    burnt = ((means < low) & (before >= low)) | ((means > high) & (before <= high))
+    beyond = ((means < low) & (before >= low)) | ((means > high) & (before <= high))
+    burnt = beyond & (_standing_out(means) > _standing_out(before) + BEYOND)
     with torch.no_grad():
         grid = 255 * float(grid_power(torch.from_numpy(picture)[None])) ** 0.5
     return {
@@ -110,10 +113,18 @@ def _lightness(rgb: Floats) -> Floats:
 
 
 def _windows(values: Floats) -> Floats:
-    """``(H, W)`` cut into windows: ``(count, WINDOW ** 2)``."""
-    down, right = (side // WINDOW for side in values.shape)
-    parts = values[: down * WINDOW, : right * WINDOW].reshape(down, WINDOW, right, WINDOW)
-    return parts.swapaxes(1, 2).reshape(-1, WINDOW**2)
+    """``(H, W)`` cut into windows: ``(down, across, WINDOW ** 2)``."""
+    down, across = (side // WINDOW for side in values.shape)
+    parts = values[: down * WINDOW, : across * WINDOW].reshape(down, WINDOW, across, WINDOW)
+    return parts.swapaxes(1, 2).reshape(down, across, WINDOW**2)
+
+
+def _standing_out(means: Floats) -> Floats:
+    """How far each window is from the median of those around it, ``(down, across)``."""
+    padded = np.pad(means, AROUND // 2, mode="symmetric")
+    around = np.lib.stride_tricks.sliding_window_view(padded, (AROUND, AROUND))
+    difference: Floats = np.abs(means - np.median(around, axis=(-2, -1)))
+    return difference
 
 
 def _clipped(rgb: Floats) -> float:

@@ -95,3 +95,11 @@ def test_noise_is_no_grid():
         torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(seed)).numpy() for seed in range(4)
     ]
     assert artefacts(noise, noise, noise[0])["grid"] < KINDS["grid"].limit
+
+
+def test_a_sky_lighter_than_the_painting_is_no_spot(photos, painting):
+    dull = [photo * 0.5 + 0.2 for photo in photos]
+    skies = [np.where(np.arange(192)[:, None] < 96, 1.0, picture).astype(np.float32) for picture in dull]
+    suns = [with_spots(picture).astype(np.float32) for picture in dull]
+    assert artefacts(dull, suns, painting)["spots"] > KINDS["spots"].limit
+    assert artefacts(dull, skies, painting)["spots"] < KINDS["spots"].limit / 10
