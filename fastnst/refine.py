@@ -51,6 +51,7 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
     loss = losses.build(recorded_loss(style.record), weights, strength=1, dtype=dtype).to(where)
     target = {layer: gram.to(where) for layer, gram in stored.items()}
 
+    @devices.enough_memory("try a smaller --size")
     def refined(photo: Bytes, picture: Bytes) -> Bytes:
         pixels = picture.shape[0] * picture.shape[1]
         result = optimise(

@@ -15,6 +15,7 @@ LBFGS = OptimiserSettings("lbfgs", lr=0.02, betas=[0.9, 0.99], history=10, preco
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(module, "SMALLEST", 8)
+    monkeypatch.setattr(module, "NARROWEST", 8)
 
 
 @pytest.fixture
@@ -48,6 +49,8 @@ def test_each_level_is_half_the_next():
     assert sizes(100, 75, 3) == ((25, 19), (50, 38), (100, 75))
     assert sizes(100, 75, 1) == ((100, 75),)
     assert sizes(14, 10, 5) == ((14, 10),)  # half would be too small
+    assert sizes(15, 400, 5) == ((15, 400),)  # and half of this too narrow
+    assert sizes(16, 400, 5) == ((8, 200), (16, 400))
 
 
 @pytest.mark.parametrize(("longer", "count"), [(300, 1), (512, 1), (513, 2), (1024, 2), (1500, 3), (4096, 4)])
@@ -61,15 +64,25 @@ def test_evaluations_are_shared_and_counted_on(run):
     result, seen = run(steps=21)
     assert seen == [(12, 16), (24, 32)]
     assert [record["evaluation"] for record in result.trace] == list(range(1, 22))
-    assert [record["size"] for record in result.trace] == [16] * 10 + [32] * 11
+    assert [record["size"] for record in result.trace] == [16] * 4 + [32] * 17
     seconds = [record["seconds"] for record in result.trace]
     assert seconds == sorted(seconds)
     assert result.best["total"] == min(record["total"] for record in result.trace if record["size"] == 32)
 
 
+def test_snapshots_are_counted_over_all_levels(run):
+    seen = []
+    run(
+        steps=21,
+        snapshot_every=3,
+        on_snapshot=lambda number, picture: seen.append((number, picture.shape[-1])),
+    )
+    assert seen == [(3, 16), (6, 32), (9, 32), (12, 32), (15, 32), (18, 32), (21, 32)]
+
+
 def test_what_a_level_changed_goes_on_to_the_next(run, photo, loss):
     result, _ = run()
-    (first,) = [record["total"] for record in result.trace if record["evaluation"] == 11]
+    (first,) = [record["total"] for record in result.trace if record["evaluation"] == 5]
     alone, _ = run(levels=1)
     assert first < alone.trace[0]["total"]
     assert "size" not in alone.trace[0]
