@@ -77,14 +77,11 @@ class _Pair:
     Args:
         step, turn: (B, 3, H, W).
         product: of both, above 0.
-        moved, turned: their powers by colour and band.
     """
 
     step: Tensor
     turn: Tensor
     product: Tensor
-    moved: Tensor
-    turned: Tensor
 
 
 class LBFGS:
@@ -104,13 +101,14 @@ class LBFGS:
         self._precondition = precondition
         self._before: tuple[Tensor, Tensor, float] | None = None
         self._bands: Bands | None = None
+        self._powers: deque[Tensor] = deque(maxlen=history)  # of each pair's step and turn, (2, 3, BANDS)
 
     @torch.no_grad()
     def next(self, picture: Tensor, gradient: Tensor, total: float) -> Tensor:
         """See ``Optimiser``; of a step that leapt, a part, of which nothing is learnt."""
         if self._before is not None:
-            before, slope, least = self._before
-            if total > LEAP * least:
+            before, slope, former = self._before
+            if total > LEAP * former:
                 return torch.lerp(before, picture, BACK)
             self._learn(picture - before, gradient - slope)
         self._before = picture, gradient, total
@@ -121,9 +119,10 @@ class LBFGS:
         turn = turn * (step != 0)
         product = (step * turn).sum()
         if product > 0:
-            self._bands = self._bands or Bands(step)
-            powers = self._bands.power(step), self._bands.power(turn)
-            self._pairs.append(_Pair(step, turn, product, *powers))
+            self._pairs.append(_Pair(step, turn, product))
+            if self._precondition:
+                self._bands = self._bands or Bands(step)
+                self._powers.append(torch.stack([self._bands.power(step), self._bands.power(turn)]))
 
     def _towards(self, gradient: Tensor) -> Tensor:
         """The two loops: the gradient, times what is known of the inverse of the Hessian."""
@@ -141,13 +140,12 @@ class LBFGS:
     def _begun(self, gradient: Tensor) -> Tensor:
         """The gradient, times lengths with which the last step would have been foretold as a whole."""
         last = self._pairs[-1]
-        if self._bands is None or not self._precondition:
-            return gradient * (last.product / last.turned.sum())
-        moved = torch.stack([pair.moved for pair in self._pairs]).sum(0)
-        turned = torch.stack([pair.turned for pair in self._pairs]).sum(0)
+        if self._bands is None:
+            return gradient * (last.product / last.turn.square().sum())
+        moved, turned = torch.stack(tuple(self._powers)).sum(0)
         known = (moved > 0) & (turned > 0)  # where nothing was changed yet, the mean length
         lengths = torch.where(known, moved / turned, moved.sum() / turned.sum()).sqrt()
-        return self._bands.times(gradient, lengths * (last.product / (lengths * last.turned).sum()))
+        return self._bands.times(gradient, lengths * (last.product / (lengths * self._powers[-1][1]).sum()))
 
 
 class Bands:
@@ -166,7 +164,10 @@ class Bands:
         octaves = torch.log2((down.square() + across.square()).sqrt() * max(height, width))
         whole = math.log2(max(height, width) / math.sqrt(2))  # those of the highest frequency
         self._band = (octaves / whole * BANDS).clamp(0, BANDS - 1).long()  # the mean is in the first
-        self._twice = 2.0 - ((across == 0) | (across == 0.5)).float()  # rfft leaves mirrored columns out
+        self._twice = torch.full_like(across, 2.0)  # rfft leaves mirrored columns out
+        self._twice[0] = 1
+        if width % 2 == 0:
+            self._twice[-1] = 1
 
     def power(self, pictures: Tensor) -> Tensor:
         """Sums of squares, (3, BANDS)."""

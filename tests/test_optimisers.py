@@ -92,7 +92,7 @@ def test_no_gradient_is_no_step(photo):
     assert torch.equal(LBFGS(5, precondition=True).next(photo, torch.zeros_like(photo), 1.0), photo)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 24, 32), (1, 3, 17, 33), (1, 3, 2, 5)])
+@pytest.mark.parametrize("shape", [(2, 3, 24, 32), (1, 3, 17, 33), (1, 3, 2, 5), (1, 3, 8, 82)])
 def test_bands_are_all_there_is(shape):
     pictures = torch.rand(shape, generator=torch.Generator().manual_seed(1))
     bands = Bands(pictures)
@@ -127,6 +127,12 @@ def test_adam_is_pytorchs_within_the_range(photo):
     assert totals[-1] < totals[0]
 
 
-def test_the_settings_choose():
+def test_the_settings_choose(photo):
     assert isinstance(optimiser(settings(optimizer="adam")), Adam)
-    assert isinstance(optimiser(settings()), LBFGS)
+    for history, precondition in ((2, False), (2, True), (9, True)):
+        chosen = optimiser(settings(history=history, precondition=precondition))
+        same = LBFGS(history, precondition=precondition)
+        pictures = [descend(stepper, coarse(photo), photo, 8)[1][-1] for stepper in (chosen, same)]
+        assert torch.equal(*pictures)
+        other = LBFGS(history, precondition=not precondition)
+        assert not torch.equal(pictures[0], descend(other, coarse(photo), photo, 8)[1][-1])
