@@ -4,8 +4,9 @@
 
 Writes benchmarks/styles.json after each style, and goes on from there. Losses are each style's own, of photos
 that were not trained on: the network's, and how many evaluations L-BFGS needs from the photo to fall below it
-(it ends there, or after 100). Artefacts are ``fastnst.artefacts``, at three sizes. Strengths: style distance
-and content distance of one photo's pictures, at each strength, and how far strength 0 is from the photo.
+(it ends there, or after 100). Artefacts are ``fastnst.artefacts``, at three sizes, of all photos at the first
+and of half of them at the others. Strengths: style distance and content distance of one photo's pictures, at
+each strength, and how far strength 0 is from the photo.
 """
 
 import argparse
@@ -18,9 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fastnst import config, images, losses, paintings, style_file, vgg_weights
+from fastnst import config, files, images, losses, memory, paintings, style_file, vgg_weights
 from fastnst.artefacts import artefacts
 from fastnst.engines import open_engine
+from fastnst.environment import describe
 from fastnst.files import sha256
 from fastnst.gatys import optimise
 from fastnst.losses import PerceptualLoss
@@ -33,6 +35,7 @@ OUT = Path(__file__).with_name("styles.json")
 EVALUATIONS = 100  # of L-BFGS: the field's figure for what a network is worth is 50 to 100
 SIZES = (512, 1024, 2048)  # px, longer side, at which artefacts are looked for
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+HOW = {"losses": 1, "artefacts": 2, "strengths": 1}  # raised where what is measured changes
 
 
 def main() -> None:
@@ -47,19 +50,22 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=OUT, help="the JSON file")
     asked = parser.parse_args()
-    files = [path for path in sorted(asked.held_out.iterdir()) if path.suffix.lower() in images.SUFFIXES]
-    photos = [files[i * len(files) // asked.photos] for i in range(min(asked.photos, len(files)))]
+    memory.keep_freed()  # as the commands do
+    paths = [path for path in sorted(asked.held_out.iterdir()) if path.suffix.lower() in images.SUFFIXES]
+    photos = [paths[i * len(paths) // asked.photos] for i in range(min(asked.photos, len(paths)))]
     found: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out.is_file() else {}
     parts = {"losses": beside_gatys, "artefacts": looked_over, "strengths": by_strength}
     for name, path in style_file.installed().items():
         style = style_file.read(path)
         own = found.setdefault(name, {})
         for part in asked.parts or parts:
-            of = (sha256(path)[:16], str(asked.photos), str(asked.size), asked.held_out.name)
-            key = " ".join(of)  # this very file, measured so
+            of = (sha256(path)[:16], asked.photos, asked.size, asked.held_out.name, HOW[part])
+            key = " ".join(map(str, of))  # this very file, measured so
             if own.get(part, {}).get("of") != key:
-                own[part] = {"of": key, **parts[part](style, photos, asked)}
-                asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                measured = parts[part](style, photos, asked)
+                own[part] = {"of": key, **measured, "environment": describe(packages=("torch", "openvino"))}
+                with files.atomic(asked.out) as partial:
+                    partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
                 print(name, part, own[part], flush=True)
 
 
@@ -76,7 +82,7 @@ def beside_gatys(style: Style, photos: list[Path], asked: argparse.Namespace) ->
             picture = tensor(engine.stylise(photo[None])[0])
             reached = loss(picture, loss.content_target(content), target).total.item()
         totals.append(reached)
-        crossings.append(crossing(content, painting, loss, reached))
+        crossings.append(crossing(content, target, loss, reached))
     there = [number for number in crossings if number is not None]
     return {
         "photos": len(photos),
@@ -89,7 +95,7 @@ def beside_gatys(style: Style, photos: list[Path], asked: argparse.Namespace) ->
 
 
 def crossing(
-    content: torch.Tensor, painting: torch.Tensor, loss: PerceptualLoss, wanted: float
+    content: torch.Tensor, style: dict[str, torch.Tensor], loss: PerceptualLoss, wanted: float
 ) -> int | None:
     """The evaluation at which L-BFGS, from the photo, is below a loss for the first time; None after 100."""
     seen: list[float] = []
@@ -97,7 +103,7 @@ def crossing(
     try:
         optimise(
             content,
-            painting,
+            style,
             loss,
             init=content,
             how=OptimiserSettings("lbfgs", 1.0, [0.9, 0.99], history=EVALUATIONS, precondition=False),
@@ -116,7 +122,7 @@ def looked_over(style: Style, photos: list[Path], asked: argparse.Namespace) -> 
     rgb = paintings.load(painting, style.record["painting"]["size"]).rgb
     found = {}
     for size in SIZES:
-        chosen = photos if size == SIZES[0] else photos[:: 2 * size // SIZES[0]]
+        chosen = photos if size == SIZES[0] else photos[::2]
         before = [images.load(path, size=size).pixels for path in chosen]
         after = [engine.stylise(photo[None])[0] for photo in before]
         scores = artefacts([*map(unpacked, before)], [*map(unpacked, after)], rgb)
