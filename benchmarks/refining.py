@@ -1,18 +1,19 @@
-"""How long Gatys' optimiser takes to a set loss: plain, coarse to fine, and from a network's picture.
+"""How long Gatys' optimiser takes to a set loss: plain, by default, coarse to fine, from a network's picture.
 
     python benchmarks/refining.py --paintings FOLDER [--size 512] [PHOTO...]
 
 The goal of each photo and style is what plain L-BFGS on pixels reaches from the photo in ``--steps``
 evaluations, all in float32, on the loss that the style was trained for. The other ways have VGG-19 in the
-precision that is fastest here, and ``fastnst stylise --refine`` what the style's file holds of the painting;
-both are judged in float32 by the painting, every few evaluations and outside of their clock, and end where
-they are below the goal or have had as long as the plain way. Writes benchmarks/refining.json
-after each photo and style, goes on from there, and draws benchmarks/refining.svg.
+precision that is fastest here: the default settings, the same from half the size on, and ``fastnst stylise
+--refine``, which has what the style's file holds of the painting. They are judged in float32 by the painting,
+every few evaluations and outside of their clock, and end where they are below the goal, or have had as long
+or as many evaluations as the plain way. Writes benchmarks/refining.json after each way, goes on from there,
+and draws benchmarks/refining.svg.
 """
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastnst import config, files, images, losses, paintings, samples, style_file, style_targets, vgg_weights
+from fastnst import (
+    config,
+    files,
+    images,
+    losses,
+    memory,
+    paintings,
+    samples,
+    style_file,
+    style_targets,
+    vgg_weights,
+)
 from fastnst.coarse_to_fine import Target, coarse_to_fine
 from fastnst.engines import open_engine
 from fastnst.environment import describe
@@ -42,7 +54,8 @@ PHOTOS = ("sample:astronaut", "sample:chelsea", "sample:coffee")
 EVERY = 5  # evaluations between judgements
 LEVELS = 2  # of what goes from coarse to fine
 HISTORY = 100  # of the plain way, as the field has it
-PLAIN, COARSE, REFINED = "plain", "coarse to fine", "from the network's picture"
+PLAIN, QUICK, COARSE, REFINED = "plain", "default", "coarse to fine", "from the network's picture"
+Curve = list[tuple[float, int, float]]  # seconds, evaluations and the float32 total, at full size
 
 
 def main() -> None:
@@ -55,21 +68,29 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500, help="evaluations of the plain way")
     parser.add_argument("--out", type=Path, default=HERE / "refining.json")
     asked = parser.parse_args()
+    memory.keep_freed()  # as the commands do
     known: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out.is_file() else {"pairs": []}
-    done = {(one["photo"], one["style"], one["size"], one["steps"]) for one in known["pairs"]}
     for number, photo in enumerate(asked.photos):
         for name in np.roll(asked.styles, -number):  # a first round has every photo and style once
-            if (Path(photo).stem, name, asked.size, asked.steps) not in done:
-                known["pairs"].append(measured(photo, str(name), asked))
-                known["environment"] = describe(packages=("torch",))
+            key = {"photo": Path(photo).stem, "style": str(name), "size": asked.size, "steps": asked.steps}
+            one = next((pair for pair in known["pairs"] if key.items() <= pair.items()), None)
+            if one is None:
+                one = {**key, "curves": {}, "seconds": {}, "environment": describe(packages=("torch",))}
+                known["pairs"].append(one)
+            for way, found in measured(photo, str(name), asked, one["curves"]):
+                one["curves"][way] = [[round(s, 2), n, round(total, 5)] for s, n, total in found]
+                one["goal"] = min(total for _, _, total in one["curves"][PLAIN])
+                one["seconds"][way] = next((s for s, _, t in one["curves"][way] if t <= one["goal"]), None)
                 with files.atomic(asked.out) as partial:
                     partial.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-                print(photo, name, known["pairs"][-1]["seconds"], flush=True)
+                print(photo, name, way, one["seconds"][way], flush=True)
     plot(known["pairs"], asked.out.with_suffix(".svg"))
 
 
-def measured(photo: str, name: str, asked: argparse.Namespace) -> dict[str, Any]:
-    """Curves and times of the three ways for one photo and style."""
+def measured(
+    photo: str, name: str, asked: argparse.Namespace, known: dict[str, Curve]
+) -> Iterator[tuple[str, Curve]]:
+    """The curves of one photo and style that are not known yet."""
     style = style_file.read(style_file.find(name))
     settings = config.typed(GatysSettings, config.load("gatys", ["painting=own"]))
     weights, fast = vgg_weights.load("original"), choose_dtype("auto", "cpu")
@@ -81,31 +102,26 @@ def measured(photo: str, name: str, asked: argparse.Namespace) -> dict[str, Any]
     parts = [Part(torch.from_numpy(rgb)[None], 1.0)]
     pixels = images.load(samples.resolve(photo), size=asked.size).pixels
     content = tensor(pixels)
-    judge = Judge(content, parts, exact)
-    started = perf_counter()
-    network = tensor(open_engine(style).stylise(pixels[None])[0])
-    begun = perf_counter() - started  # the network is not for free
-    common = {"content": content, "judge": judge, "steps": asked.steps}
-    refine = config.plain(RefineSettings, "refine/default")
+    common = {"content": content, "judge": Judge(content, parts, exact), "steps": asked.steps}
     height = content.shape[2]
-    plain = replace(settings, precondition=False, history=HISTORY)
-    curves = {PLAIN: curve(exact, content, targets(parts, exact, height), how=plain, levels=1, **common)}
-    goal, limit = min(total for _, _, total in curves[PLAIN]), curves[PLAIN][-1][0]
-    ends = {"goal": goal, "limit": limit, **common}
+    if PLAIN in known:
+        plain = known[PLAIN]
+    else:
+        how = replace(settings, precondition=False, history=HISTORY)
+        plain = curve(exact, content, targets(parts, exact, height), how=how, levels=1, **common)
+        yield PLAIN, plain
+    ends = {"goal": min(total for _, _, total in plain), "limit": plain[-1][0], **common}
     at = targets(parts, quick, height)
-    curves[COARSE] = curve(quick, content, at, how=settings, levels=LEVELS, **ends)
-    kept = Target(style_targets.stored(style, weights))
-    curves[REFINED] = curve(quick, network, lambda *_: kept, how=refine, levels=1, begun=begun, **ends)
-    seconds = {way: next((s for s, _, total in each if total <= goal), None) for way, each in curves.items()}
-    return {
-        "photo": Path(photo).stem,
-        "style": name,
-        "size": asked.size,
-        "steps": asked.steps,
-        "goal": goal,
-        "seconds": seconds,
-        "curves": {way: [[round(s, 2), n, round(t, 5)] for s, n, t in each] for way, each in curves.items()},
-    }
+    for way, levels in ((QUICK, 1), (COARSE, LEVELS)):
+        if way not in known:
+            yield way, curve(quick, content, at, how=settings, levels=levels, **ends)
+    if REFINED not in known:
+        started = perf_counter()
+        network = tensor(open_engine(style).stylise(pixels[None])[0])
+        begun = perf_counter() - started  # the network is not for free
+        kept = Target(style_targets.stored(style, weights))
+        refine = config.plain(RefineSettings, "refine/default")
+        yield REFINED, curve(quick, network, lambda *_: kept, how=refine, levels=1, begun=begun, **ends)
 
 
 class Judge:
@@ -140,9 +156,9 @@ def curve(
     goal: float = 0.0,
     limit: float = float("inf"),
     begun: float = 0.0,
-) -> list[tuple[float, int, float]]:
-    """Seconds, evaluations and the float32 total of one way, at full size."""
-    found: list[tuple[float, int, float]] = []
+) -> Curve:
+    """That of one way."""
+    found: Curve = []
     start, spent = perf_counter(), 0.0
 
     def see(number: int, picture: Tensor) -> None:
@@ -185,7 +201,7 @@ def plot(pairs: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.subplots()
-    for way, colour in ((PLAIN, "#888888"), (COARSE, "#1f6fb4"), (REFINED, "#d1495b")):
+    for way, colour in ((PLAIN, "#888888"), (QUICK, "#2a9d5c"), (COARSE, "#1f6fb4"), (REFINED, "#d1495b")):
         ratios = [one["seconds"][way] / one["seconds"][PLAIN] for one in pairs if one["seconds"][way]]
         label = f"{way}: goal at {median(ratios):.2f} of the time" if ratios else f"{way}: goal not reached"
         for number, one in enumerate(pairs):

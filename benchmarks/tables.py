@@ -270,7 +270,7 @@ def artefacts(results: Results) -> str:
         [name, f"{size} px", *(f"{score:.3g}" for score in scores.values())]
         for name, each in (results.read("styles") or {}).items()
         for size, scores in each.get("artefacts", {}).items()
-        if size != "of"
+        if size not in ("of", "environment")
     ]
     return table(["style", "size", "grid", "dead", "spots", "clipping", "border"], rows) if rows else MISSING
 
@@ -355,19 +355,22 @@ def refining(results: Results) -> str:
     known = results.read("refining")
     if known is None:
         return MISSING
-    ways = list(known["pairs"][0]["seconds"])
+    ways = ["plain", "default", "coarse to fine", "from the network's picture"]
 
     def cell(one: dict[str, Any], way: str) -> str:
+        if way not in one["seconds"]:
+            return ""
         seconds = one["seconds"][way]
         if seconds is None:
-            return f"not in {one['curves'][ways[0]][-1][0]:,.0f} s"
+            return f"not in {one['curves'][way][-1][0]:,.0f} s"
         return f"{seconds:,.0f} s ({seconds / one['seconds'][ways[0]]:.2f})"
 
     rows = [
         [one["photo"], one["style"], str(one["size"]), str(one["steps"]), *(cell(one, way) for way in ways)]
         for one in known["pairs"]
     ]
-    return said(known["environment"]) + table(["photo", "style", "px", "evaluations", *ways], rows)
+    heads = dict.fromkeys(said(one["environment"]) for one in known["pairs"])
+    return "".join(heads) + table(["photo", "style", "px", "evaluations", *ways], rows)
 
 
 def number(ms: float) -> str:
