@@ -203,15 +203,19 @@ def plot(pairs: list[dict[str, Any]], path: Path) -> None:
     axes = figure.subplots()
     for way, colour in ((PLAIN, "#888888"), (QUICK, "#2a9d5c"), (COARSE, "#1f6fb4"), (REFINED, "#d1495b")):
         ratios = [one["seconds"][way] / one["seconds"][PLAIN] for one in pairs if one["seconds"][way]]
-        label = f"{way}: goal at {median(ratios):.2f} of the time" if ratios else f"{way}: goal not reached"
+        reached = f" at {median(ratios):.2f} of the time" if ratios else ""
+        label = f"{way}: goal reached in {len(ratios)} of {len(pairs)} pairs{reached}"
         for number, one in enumerate(pairs):
             whole = one["curves"][PLAIN][-1][0]
             seen = one["curves"][way]
             xs, ys = [s / whole for s, _, _ in seen], [t / one["goal"] for _, _, t in seen]
             axes.plot(xs, ys, color=colour, alpha=0.7, linewidth=1.2, label=label if number == 0 else None)
-    axes.set(yscale="log", xlabel="time, of the plain way's", ylabel="loss, times the goal", ylim=(0.97, 4))
+    axes.set(xscale="log", xlabel="time, of the plain way's", ylabel="loss, times the goal", ylim=(0.98, 2.4))
+    axes.set(
+        xlim=(0.005, 1.1), xticks=(0.01, 0.03, 0.1, 0.3, 1), xticklabels=("0.01", "0.03", "0.1", "0.3", "1")
+    )
     axes.axhline(1, color="#444444", linewidth=0.8, linestyle=":")
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(loc="upper right", edgecolor="none", framealpha=0.9, fontsize=9)
     figure.savefig(path)
 
 
