@@ -3,7 +3,7 @@
 A network is trained for one strength, 1. Afterwards two further ends of its normalisations and of its last
 convolution are made, all other weights as they are. At strength 0 the last convolution gives the photo
 itself; at ``style_file.STRONGEST`` the style weighs more than it did. What lies between is interpolated, and
-trained for, each strength with a style weight of its own. Dumoulin et al. (2017),
+below 1 trained for, each strength with a style weight of its own. Dumoulin et al. (2017),
 https://arxiv.org/abs/1610.07629, section 2.2, found that scales and shifts of normalisations alone tell
 styles apart, and that between two styles' lie sound ones; here they tell a style from more and less of it.
 """
@@ -96,9 +96,12 @@ class StrengthTraining(pl.LightningModule):
         return float(self.settings.stronger ** ((strength - 1) / (STRONGEST - 1)))
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One batch, ``(B, 3, H, W)``, at one strength: below 1 in half of the steps, then above."""
+        """One batch, ``(B, 3, H, W)``, at one strength: below 1 in half of the steps, then the greatest.
+
+        Between 1 and the greatest nothing is trained for: there, half of the way was measured to lie between.
+        """
         part = (batch_idx * GOLDEN + 0.5) % 1
-        strength = part if self.global_step < self.steps // 2 else 1 + part * (STRONGEST - 1)
+        strength = part if self.global_step < self.steps // 2 else STRONGEST
         photos = batch.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             content = self.loss.content_target(photos)
