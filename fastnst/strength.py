@@ -98,7 +98,7 @@ class StrengthTraining(pl.LightningModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """One batch, ``(B, 3, H, W)``, at one strength: below 1 in half of the steps, then the greatest.
 
-        Between 1 and the greatest nothing is trained for: there, half of the way was measured to lie between.
+        What lies between 1 and the greatest is interpolated alone.
         """
         part = (batch_idx * GOLDEN + 0.5) % 1
         strength = part if self.global_step < self.steps // 2 else STRONGEST

@@ -88,7 +88,7 @@ def test_it_may_begin_with_a_networks_picture(run):
 def test_levels_and_their_sizes_are_in_the_trace(run, monkeypatch):
     monkeypatch.setattr("fastnst.coarse_to_fine.SMALLEST", 16)
     assert run("painting.image=red.png", "levels=2")[0] == 0
-    assert [step["size"] for step in record()["trace"]] == [24] * 1 + [48] * 5
+    assert [step["size"] for step in record()["trace"]] == [24] + [48] * 5
     assert picture().shape == (36, 48, 3)
 
 
