@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fastnst import config, losses, networks, paintings, vgg_weights
+from fastnst import config, losses, memory, networks, paintings, vgg_weights
 from fastnst.environment import describe
 from fastnst.run_settings import TrainSettings
 from fastnst.training import StyleTraining
@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
+    memory.keep_freed()  # as the commands do
     settings = config.typed(TrainSettings, config.load("train", ["painting=brushstrokes"]))
     weights = vgg_weights.load("original")
     painting = torch.from_numpy(paintings.load(settings.painting, 512).rgb)[None]

@@ -311,10 +311,11 @@ def step(results: Results) -> str:
 
 def warm_start(results: Results) -> str:
     """Held-out totals from the base, from scratch, and after much longer."""
-    rows = []
+    rows, machines = [], []
     for name, runs in (results.read("warm_start") or {}).items():
         longest = max(runs.values(), key=lambda run: run["steps"])
         for key, run in runs.items():
+            machines.append(said(run["environment"]))
             ratio = run["held_out_total"] / longest["held_out_total"]
             total, seconds = f"{run['held_out_total']:.3f}", f"{run['seconds']:,}"
             rows.append([name, key, f"{run['steps']:,}", seconds, total, f"{ratio:.3f}"])
@@ -326,7 +327,7 @@ def warm_start(results: Results) -> str:
         "held-out total",
         "times the longest's",
     ]
-    return table(heads, rows) if rows else MISSING
+    return "".join(dict.fromkeys(machines)) + table(heads, rows) if rows else MISSING
 
 
 def automatic(results: Results) -> str:

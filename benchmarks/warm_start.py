@@ -15,7 +15,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from fastnst import style_file
+from fastnst import files, style_file
+from fastnst.environment import describe
 
 OUT = Path(__file__).with_name("warm_start.json")
 
@@ -27,11 +28,16 @@ def main() -> None:
     parser.add_argument("--paintings", required=True, type=Path)
     parser.add_argument("--held-out", required=True, type=Path)
     parser.add_argument("--photos", required=True, type=Path, nargs="+")
-    parser.add_argument("--steps", type=int, default=500, help="those of conf/trainer/default.yaml")
+    parser.add_argument("--steps", type=int, default=1200, help="those of conf/trainer/default.yaml")
     parser.add_argument("--scratch", type=int, nargs="*", default=[1, 2, 4], help="times the steps")
-    parser.add_argument("--longer", type=int, default=20, help="times the steps, from the base")
+    parser.add_argument("--longer", type=int, nargs="*", default=[20], help="times the steps, from the base")
+    parser.add_argument("--keep", type=Path, help="a folder for the styles")
     asked = parser.parse_args()
-    jobs = [("auto", 1), *(("scratch", times) for times in asked.scratch), ("auto", asked.longer)]
+    jobs = [
+        ("auto", 1),
+        *(("scratch", times) for times in asked.scratch),
+        *(("auto", times) for times in asked.longer),
+    ]
     found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.is_file() else {}
     for init, times in jobs:
         for name in asked.names:
@@ -39,15 +45,16 @@ def main() -> None:
             if key in found.setdefault(name, {}):
                 continue
             found[name][key] = trained(name, init, times * asked.steps, asked)
-            OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            with files.atomic(OUT) as partial:
+                partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             print(name, key, found[name][key], flush=True)
 
 
-def trained(name: str, init: str, steps: int, asked: argparse.Namespace) -> dict[str, float]:
-    """Held-out total and seconds of one training."""
+def trained(name: str, init: str, steps: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """Held-out total and seconds of one training, and where it ran."""
     photos = ",".join(str(folder.resolve()) for folder in asked.photos)
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / f"{name}.safetensors"
+        out = (asked.keep or Path(folder)).resolve() / f"{name}-{init}-{steps}.safetensors"
         command = [
             *(sys.executable, "-m", "fastnst", "train", f"painting={name}", f"init={init}", f"out={out}"),
             *(f"painting.dir={asked.paintings.resolve()}", "data=folder", f"data.path=[{photos}]"),
@@ -58,7 +65,12 @@ def trained(name: str, init: str, steps: int, asked: argparse.Namespace) -> dict
         subprocess.run(command, check=True)
         seconds = monotonic() - start
         record = style_file.read(out).record
-    return {"steps": steps, "held_out_total": record["held_out"]["total"], "seconds": round(seconds)}
+    return {
+        "steps": steps,
+        "held_out_total": record["held_out"]["total"],
+        "seconds": round(seconds),
+        "environment": describe(packages=("torch",)),
+    }
 
 
 if __name__ == "__main__":
