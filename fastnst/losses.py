@@ -228,7 +228,7 @@ def build(
         ConfigError: a layer is unknown or a weight impossible.
     """
     layers = [*settings.content_layers, *settings.style_layers]
-    features = VGG19Features(weights, layers, pooling=settings.pooling, dtype=dtype)
+    features = VGG19Features(weights, layers, pooling=settings.pooling, padding=settings.padding, dtype=dtype)
     return on(features, settings, strength, normalise_gradients=normalise_gradients)
 
 

@@ -71,6 +71,7 @@ class LossSettings:
     coarse_weight: float
     coarse_factor: int
     pooling: str
+    padding: str
 
     def __post_init__(self) -> None:
         require(
@@ -92,7 +93,13 @@ def recorded_loss(record: Mapping[str, Any]) -> LossSettings:
     known = {field.name for field in fields(LossSettings)}
     if "blend" in record:
         raise ConfigError("a blend was trained for nothing: use one of the two styles that it is made of")
-    said = {"balance": False, "coarse_weight": 0.0, "coarse_factor": 4, **record.get("loss", {})}
+    said = {
+        "balance": False,
+        "coarse_weight": 0.0,
+        "coarse_factor": 4,
+        "padding": "zeros",
+        **record.get("loss", {}),
+    }
     try:
         weight = float(said["style_weight"]) * float(said.get("strength", 1.0))
         return replace(LossSettings(**{key: said[key] for key in known}), style_weight=weight)

@@ -11,6 +11,7 @@ from fastnst.errors import ConfigError, ImageError
 from fastnst.vgg_weights import RELUS, VGGWeights
 
 POOLINGS = ("max", "average")
+PADDINGS = ("replicate", "zeros")
 LAYERS = tuple(name for relu in RELUS for name in (relu.replace("relu", "conv"), relu))
 
 
@@ -49,10 +50,12 @@ class VGG19Features(nn.Module):
         weights: from ``fastnst.vgg_weights.load``.
         layers: names of the activations wanted, out of ``LAYERS``. Nothing past the deepest is computed.
         pooling: ``"max"``, as VGG was trained, or ``"average"``, as Gatys et al. advise for smoother ones.
+        padding: of every convolution: ``"zeros"``, as VGG was trained, or ``"replicate"``. A picture that is
+            fitted to what zeros do at the painting's edges gets a frame.
         dtype: of the convolutions; activations come back in it.
 
     Raises:
-        ConfigError: a name in ``layers`` is not a layer of VGG-19, or ``pooling`` is unknown.
+        ConfigError: a name in ``layers`` is not a layer of VGG-19, or ``pooling`` or ``padding`` is unknown.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class VGG19Features(nn.Module):
         layers: Collection[str],
         *,
         pooling: str = "max",
+        padding: str = "zeros",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
@@ -70,9 +74,12 @@ class VGG19Features(nn.Module):
             raise ConfigError("no layer of VGG-19 is wanted: name at least one content or style layer")
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling must be 'max' or 'average', not {pooling!r}")
+        if padding not in PADDINGS:
+            raise ConfigError(f"padding must be 'replicate' or 'zeros', not {padding!r}")
         self.wanted = frozenset(layers)
         self.computed = RELUS[: _depth(layers)]
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
+        self.padded_before = padding == "replicate"  # by us, not by the convolution
         self.convention = weights.convention
         before = 1.0
         for relu in self.computed:
@@ -113,7 +120,11 @@ class VGG19Features(nn.Module):
                 if relu.endswith("_1") and relu != "relu1_1":
                     x = self.pool(x, 2)
                 conv = relu.replace("relu", "conv")
-                x = F.conv2d(x, getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias"), padding=1)
+                weight, bias = getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias")
+                if self.padded_before:
+                    x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+                else:
+                    x = F.conv2d(x, weight, bias, padding=1)
                 if conv in wanted:
                     activations[conv] = x
                 x = F.relu(x, inplace=conv not in wanted)

@@ -74,7 +74,7 @@ def test_balance_makes_shares_of_the_distance(tiny_weights):
     shares = settings().loss.style_layers
     result = found(tiny_weights, "painting.size=64", "loss.style_weight=1")
     chosen = settings("painting.size=64")
-    features = calibration.VGG19Features(tiny_weights, list(shares), pooling="max")
+    features = calibration.VGG19Features(tiny_weights, list(shares), padding="replicate")
     photos = calibration.photos_tried(32)
     loss = calibration.losses.on(
         features, replace(chosen.loss, style_weight=1.0, content_layers={}, balance=False)

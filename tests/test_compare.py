@@ -233,8 +233,8 @@ def test_every_figure_can_be_computed_again_from_the_saved_pictures(made, tiny_w
     said = found["styles"]["tiny"]["loss"]
     assert said["style_weight"] == 20  # its strength is in it
     loss = PerceptualLoss(
-        VGG19Features(tiny_weights, ["relu1_1", "relu3_1", "relu3_3"]),
-        **{key: value for key, value in said.items() if key not in ("balance", "pooling")},
+        VGG19Features(tiny_weights, ["relu1_1", "relu3_1", "relu3_3"], padding=said["padding"]),
+        **{key: value for key, value in said.items() if key not in ("balance", "pooling", "padding")},
     )
     for pair in found["pairs"]:
         shown = {name: bytes_of(made / path) for name, path in pair["pictures"].items()}

@@ -141,10 +141,12 @@ def test_impossible_weights_are_named(tiny_weights, change, message):
 
 
 def test_build_multiplies_the_style_weight_by_the_paintings_strength(tiny_weights):
-    settings = LossSettings(**WEIGHTS, balance=False, coarse_weight=0.0, coarse_factor=4, pooling="max")
+    others = {"coarse_weight": 0.0, "coarse_factor": 4, "pooling": "max", "padding": "replicate"}
+    settings = LossSettings(**WEIGHTS, balance=False, **others)
     loss = losses.build(settings, tiny_weights, strength=2.5, dtype=torch.float32)
     assert loss.style_weight == 25.0
     assert loss.content_weight == 2.0
+    assert loss.features.padded_before
 
 
 def test_grid_power_is_the_power_of_a_grid_and_of_nothing_else():

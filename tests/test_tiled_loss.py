@@ -18,8 +18,8 @@ WEIGHTS = {
 }
 
 
-def losses(weights, side=40, **changes):
-    features = VGG19Features(weights, LAYERS, dtype=torch.float64)
+def losses(weights, side=40, padding="replicate", **changes):
+    features = VGG19Features(weights, LAYERS, padding=padding, dtype=torch.float64)
     loss = PerceptualLoss(features, **WEIGHTS, **changes)
     return loss, TiledLoss(loss, side)
 
@@ -34,8 +34,9 @@ def pictures(height=101, width=131):
 
 @pytest.mark.parametrize("side", [24, 40, 500])
 @pytest.mark.parametrize("coarse", [0.0, 0.5])
-def test_losses_and_gradients_are_those_of_the_whole(tiny_weights, side, coarse):
-    whole, tiled = losses(tiny_weights, side, coarse_weight=coarse, coarse_factor=4)
+@pytest.mark.parametrize("padding", ["replicate", "zeros"])
+def test_losses_and_gradients_are_those_of_the_whole(tiny_weights, side, coarse, padding):
+    whole, tiled = losses(tiny_weights, side, padding, coarse_weight=coarse, coarse_factor=4)
     photo, painting, picture = pictures()
     found = []
     for loss in (whole, tiled):

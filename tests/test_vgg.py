@@ -4,7 +4,7 @@ from torch import nn
 
 from fastnst import images, samples, vgg_weights
 from fastnst.errors import ConfigError, ImageError
-from fastnst.vgg import LAYERS, VGG19Features, choose_dtype, mean_activations
+from fastnst.vgg import LAYERS, PADDINGS, VGG19Features, choose_dtype, mean_activations
 from fastnst.vgg_weights import CAFFE, ONES, ORIGINAL_SCALES, RELUS, SHAPES, TORCHVISION, VGGWeights
 
 
@@ -138,6 +138,29 @@ def test_unknown_layer_is_named(tiny_weights):
 def test_unknown_pooling_is_named(tiny_weights):
     with pytest.raises(ConfigError, match="pooling must be 'max' or 'average', not 'mean'"):
         VGG19Features(tiny_weights, ["relu1_1"], pooling="mean")
+
+
+def test_unknown_padding_is_named(tiny_weights):
+    with pytest.raises(ConfigError, match="padding must be 'replicate' or 'zeros', not 'reflect'"):
+        VGG19Features(tiny_weights, ["relu1_1"], padding="reflect")
+
+
+@pytest.mark.parametrize("layer", ["relu1_1", "relu3_1", "relu5_1"])
+def test_edges_of_a_plain_picture_are_seen_by_zeros_alone(tiny_weights, layer):
+    plain = torch.full((1, 3, 48, 64), 0.7)
+    spreads = {}
+    for padding in ("replicate", "zeros"):
+        activation = VGG19Features(tiny_weights, [layer], padding=padding)(plain)[layer]
+        low, high = activation.amin((2, 3)), activation.amax((2, 3))
+        spreads[padding] = ((high - low) / activation.mean()).max()
+    assert spreads["replicate"] < 1e-4
+    assert spreads["zeros"] > 0.1
+
+
+def test_within_a_picture_padding_makes_no_difference(tiny_weights):
+    photo = torch.rand(1, 3, 64, 64)
+    seen = [VGG19Features(tiny_weights, ["relu2_1"], padding=each)(photo)["relu2_1"] for each in PADDINGS]
+    torch.testing.assert_close(seen[0][..., 3:-3, 3:-3], seen[1][..., 3:-3, 3:-3])
 
 
 @pytest.mark.parametrize(("layer", "side"), [("relu1_1", 1), ("relu3_1", 4), ("conv5_4", 16)])
