@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from fastnst.errors import ConfigError, ImageError
 from fastnst.vgg_weights import RELUS, VGGWeights
@@ -37,6 +38,29 @@ def _depth(layers: Collection[str]) -> int:
     return max((LAYERS.index(name) // 2 + 1 for name in layers), default=0)
 
 
+class _EdgeConv2d(torch.autograd.Function):
+    """A 3x3 convolution of a picture whose edges are repeated, by fixed weights.
+
+    Padding and convolving one after the other would keep a padded copy of every activation for the gradient,
+    half as much memory again; fixed weights need none.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        padded = F.conv_transpose2d(gradient, weight)
+        for side in (padded, padded.transpose(2, 3)):
+            side[:, :, 1] += side[:, :, 0]
+            side[:, :, -2] += side[:, :, -1]
+        return padded[:, :, 1:-1, 1:-1], None, None
+
+
 class VGG19Features(nn.Module):
     """Activations of a frozen VGG-19, each layer divided by its mean over natural photos.
 
@@ -51,7 +75,7 @@ class VGG19Features(nn.Module):
         layers: names of the activations wanted, out of ``LAYERS``. Nothing past the deepest is computed.
         pooling: ``"max"``, as VGG was trained, or ``"average"``, as Gatys et al. advise for smoother ones.
         padding: of every convolution: ``"zeros"``, as VGG was trained, or ``"replicate"``. A picture that is
-            fitted to what zeros do at the painting's edges gets a frame.
+            fitted to what zeros do at the painting's edges gets a frame. The means are those with zeros.
         dtype: of the convolutions; activations come back in it.
 
     Raises:
@@ -79,7 +103,7 @@ class VGG19Features(nn.Module):
         self.wanted = frozenset(layers)
         self.computed = RELUS[: _depth(layers)]
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
-        self.padded_before = padding == "replicate"  # by us, not by the convolution
+        self.edges_repeated = padding == "replicate"
         self.convention = weights.convention
         before = 1.0
         for relu in self.computed:
@@ -121,8 +145,8 @@ class VGG19Features(nn.Module):
                     x = self.pool(x, 2)
                 conv = relu.replace("relu", "conv")
                 weight, bias = getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias")
-                if self.padded_before:
-                    x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+                if self.edges_repeated:
+                    x = _EdgeConv2d.apply(x, weight, bias)
                 else:
                     x = F.conv2d(x, weight, bias, padding=1)
                 if conv in wanted:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fastnst import cli, config, style_file, training_run
+from fastnst import base_run, cli, config, style_file, training_run
 from fastnst.base_training import BaseTraining
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import build
@@ -90,7 +90,16 @@ def test_what_is_written_has_the_mean_of_the_normalisations(module):
 
 def test_a_base_is_trained_and_trainings_begin_with_it(folder, monkeypatch, capsys):
     argv = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=3", "out=johnson.safetensors", "hydra.run.dir=run"]
-    assert cli.main([*argv, "trainer.log_every_n_steps=1"]) == 0
+    seen = []
+
+    class Seen(VGG19Features):
+        def __init__(self, *args, **settings):
+            seen.append(settings["padding"])
+            super().__init__(*args, **settings)
+
+    monkeypatch.setattr(base_run, "VGG19Features", Seen)
+    assert cli.main([*argv, "trainer.log_every_n_steps=1", "loss.padding=replicate"]) == 0
+    assert seen == ["replicate"]
     assert len((folder / "run/metrics.csv").read_text().splitlines()) == 4
     out, err = capsys.readouterr()
     assert out == "johnson.safetensors\n"

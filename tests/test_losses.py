@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from fastnst import distances, losses
+from fastnst import config, distances, losses
 from fastnst.distances import content_distance, gram_matrix, style_distance, total_variation
 from fastnst.errors import ConfigError
 from fastnst.grid import grid_power
 from fastnst.losses import PerceptualLoss
-from fastnst.settings import LossSettings
+from fastnst.settings import LossSettings, recorded_loss
 from fastnst.vgg import VGG19Features
 
 WEIGHTS = {
@@ -146,7 +146,19 @@ def test_build_multiplies_the_style_weight_by_the_paintings_strength(tiny_weight
     loss = losses.build(settings, tiny_weights, strength=2.5, dtype=torch.float32)
     assert loss.style_weight == 25.0
     assert loss.content_weight == 2.0
-    assert loss.features.padded_before
+    assert loss.features.edges_repeated
+
+
+@pytest.mark.parametrize("name", ["fastnst", "gatys", "gatys2016", "johnson", "nedeljkovic", "quaglia"])
+def test_papers_see_zeros_beyond_the_edges(name):
+    chosen = config.load("gatys", [f"loss={name}"]).loss
+    assert chosen.padding == ("replicate" if name in ("fastnst", "gatys") else "zeros")
+
+
+@pytest.mark.parametrize(("said", "padding"), [({}, "zeros"), ({"padding": "replicate"}, "replicate")])
+def test_styles_from_before_there_was_a_choice_saw_zeros(said, padding):
+    recorded = recorded_loss({"loss": {**WEIGHTS, "pooling": "max", **said}})
+    assert recorded.padding == padding
 
 
 def test_grid_power_is_the_power_of_a_grid_and_of_nothing_else():

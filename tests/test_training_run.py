@@ -122,6 +122,18 @@ def test_another_run_cannot_go_on_from_a_checkpoint(tmp_path, change):
     assert not (tmp_path / "b.safetensors").exists()
 
 
+def test_a_checkpoint_from_before_there_was_a_choice_of_padding_goes_on(tmp_path):
+    out = f"out={tmp_path}/a.safetensors"
+    train(settings("trainer.max_steps=1", out), tmp_path / "run")
+    (path,) = (tmp_path / "run").glob("**/last.ckpt")
+    state = torch.load(path, weights_only=True)
+    assert state["identity"]["loss"].pop("padding") == "zeros"
+    torch.save(state, path)
+    with pytest.raises(ConfigError, match=r"was made with loss=.*'padding': 'zeros'.*, and this run has"):
+        train(settings("trainer.max_steps=2", out, "loss.padding=replicate", f"resume={path}"), tmp_path)
+    assert train(settings("trainer.max_steps=2", out, f"resume={path}"), tmp_path / "again").is_file()
+
+
 def test_a_run_cannot_end_before_its_checkpoint(tmp_path):
     train(settings("trainer.max_steps=2", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"is at step 2 already|is at step 2, trainer.max_steps is 1"):

@@ -116,9 +116,11 @@ def test_nothing_past_the_deepest_layer_is_kept(tiny_weights):
     assert sorted({name.rsplit("_", 1)[0] for name in names}) == ["conv1_1", "conv1_2", "conv2_1"]
 
 
-def test_bfloat16_is_near_float32_and_keeps_the_input_apart(tiny_weights, photo):
-    exact = VGG19Features(tiny_weights, ["relu3_1"])(photo)["relu3_1"]
-    coarse = VGG19Features(tiny_weights, ["relu3_1"], dtype=torch.bfloat16)(photo)["relu3_1"]
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_bfloat16_is_near_float32_and_keeps_the_input_apart(tiny_weights, photo, padding):
+    exact = VGG19Features(tiny_weights, ["relu3_1"], padding=padding)(photo)["relu3_1"]
+    features = VGG19Features(tiny_weights, ["relu3_1"], padding=padding, dtype=torch.bfloat16)
+    coarse = features(photo)["relu3_1"]
     assert coarse.dtype is torch.bfloat16
     torch.testing.assert_close(coarse.float(), exact, rtol=0.05, atol=0.02)
 
@@ -163,9 +165,34 @@ def test_within_a_picture_padding_makes_no_difference(tiny_weights):
     torch.testing.assert_close(seen[0][..., 3:-3, 3:-3], seen[1][..., 3:-3, 3:-3])
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 5), (2, 2), (6, 9)])
+def test_gradient_beside_repeated_edges(tiny_weights, height, width):
+    features = VGG19Features(tiny_weights, ["conv1_2"], padding="replicate", dtype=torch.float64)
+    photo = torch.rand(1, 3, height, width, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: features(x)["conv1_2"], photo, atol=1e-4)
+
+
+def test_repeated_edges_take_no_more_memory_than_zeros(tiny_weights):
+    kept = {}
+    for padding in PADDINGS:
+        storages = {}
+
+        def keep(tensor, storages=storages):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        photo = torch.rand(1, 3, 64, 64, requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            activations = VGG19Features(tiny_weights, ["relu4_1"], padding=padding)(photo)
+        kept[padding] = sum(storages.values())
+        del activations
+    assert kept["replicate"] <= kept["zeros"]
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize(("layer", "side"), [("relu1_1", 1), ("relu3_1", 4), ("conv5_4", 16)])
-def test_smallest_picture(tiny_weights, layer, side):
-    features = VGG19Features(tiny_weights, [layer])
+def test_smallest_picture(tiny_weights, layer, side, padding):
+    features = VGG19Features(tiny_weights, [layer], padding=padding)
     assert features(torch.rand(1, 3, side, side))[layer].shape == (1, 8, 1, 1)
     if side > 1:
         with pytest.raises(ImageError, match=f"{side}x{side - 1} px; .* needs at least {side} px a side"):
