@@ -72,9 +72,8 @@ def calibrate(
         TrainingError: a loss is infinite or NaN.
     """
     layers = {*loss.content_layers, *loss.style_layers, *RICH_LAYERS}
-    features = VGG19Features(weights, layers, pooling=loss.pooling, padding=loss.padding, dtype=dtype).to(
-        device
-    )
+    features = VGG19Features(weights, layers, pooling=loss.pooling, padding=loss.padding, dtype=dtype)
+    features.to(device)
     reasons = []
     if painting.size == AUTO:
         picture, reason = _sized(settings, painting, features, device)

@@ -97,15 +97,15 @@ def network(path: Path, painting: GatysSettings) -> Network:
             f"{shown.title}: give painting=NAME painting.dir=FOLDER or painting.image=FILE"
         )
     loss = recorded_loss(style.record)
-    numbers = ("content_weight", "style_weight", "tv_weight", "coarse_weight", "coarse_factor")
-    others = (*numbers, "pooling", "padding")
+    weights = ("content_weight", "style_weight", "tv_weight", "coarse_weight")
+    settings = (*weights, "coarse_factor", "pooling", "padding")
     return Network(
         style,
         (
             "loss=empty",
             *layers(loss.content_layers, "content"),
             *layers(loss.style_layers, "style"),
-            *(f"loss.{name}={getattr(loss, name)}" for name in others),
+            *(f"loss.{name}={getattr(loss, name)}" for name in settings),
             f"painting.size={learnt['size']}",
             "painting.strength=1",
         ),
