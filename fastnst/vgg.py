@@ -54,7 +54,8 @@ class _EdgeConv2d(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (weight,) = ctx.saved_tensors
-        padded = F.conv_transpose2d(gradient, weight)
+        with torch.autocast(gradient.device.type, enabled=False):
+            padded = F.conv_transpose2d(gradient, weight)
         for side in (padded, padded.transpose(2, 3)):
             side[:, :, 1] += side[:, :, 0]
             side[:, :, -2] += side[:, :, -1]
@@ -178,11 +179,15 @@ def mean_activations(weights: VGGWeights, pooling: str, photos: Collection[Tenso
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether ``cpu``, ``cuda`` or ``mps`` multiplies bfloat16 itself; elsewhere float32 is faster."""
+    """Whether bfloat16 is faster than float32 on ``cpu``, ``cuda`` or ``mps``.
+
+    On Intel's CPUs only by AMX: their AVX-512 alone takes longer for it (benchmarks/README.md, Precisions).
+    """
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # of newer torch only
-    return device == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    by_vectors = capabilities.get("avx512_bf16") and not capabilities.get("cpu_name", "").startswith("Intel")
+    return device == "cpu" and bool(capabilities.get("amx_bf16") or by_vectors)
 
 
 def choose_dtype(precision: str, device: str) -> torch.dtype:

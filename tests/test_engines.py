@@ -172,6 +172,28 @@ def test_a_cpu_is_openvinos_and_a_gpu_torchs(style, monkeypatch):
     assert engines._fastest("auto") == "torch"
 
 
+@pytest.mark.parametrize(
+    ("cpu", "flags", "faster"),
+    [
+        ("AMD EPYC", "avx512_bf16", True),
+        ("Intel(R) Xeon(R)", "avx512_bf16 amx_bf16", True),
+        ("Intel(R) Xeon(R)", "avx512_bf16", False),
+        ("Intel(R) Xeon(R)", None, True),
+    ],
+)
+def test_bfloat16_is_chosen_where_it_is_faster(style, monkeypatch, tmp_path, cpu, flags, faster):
+    class Core:
+        def get_property(self, _device, name):
+            return cpu if name == "FULL_DEVICE_NAME" else ["FP32", "BF16"]
+
+    monkeypatch.setattr(openvino_engine, "CPUINFO", tmp_path / "cpuinfo")
+    if flags is not None:
+        openvino_engine.CPUINFO.write_text(f"model name: {cpu}\nflags: fpu {flags} avx\n")
+    engine = open_engine(style, engine="openvino", precision="float32")
+    engine._core = Core()
+    assert engine._chosen("auto") == ("bfloat16" if faster else "float32")
+
+
 def test_without_openvino_torch_is_used_and_said_so(style, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "fastnst.openvino_engine", None)
     assert open_engine(style, device="cpu").description == "torch float32 on cpu"
@@ -188,7 +210,8 @@ def test_a_device_that_is_not_here_is_named(style, device):
         open_engine(style, engine="openvino", device=device)
 
 
-def test_an_engine_or_a_precision_that_is_unknown_is_named(style, kind):
+def test_an_engine_or_a_precision_that_is_unknown_is_named(style, kind, monkeypatch):
+    monkeypatch.delitem(openvino_engine.CAPABILITIES, "float16")  # some CPUs have it
     with pytest.raises(ConfigError, match="there is no engine 'steam'; there are auto, openvino, torch"):
         open_engine(style, engine="steam")
     with pytest.raises(ConfigError, match="there is no precision 'int4'; there are auto, float32, bfloat16"):

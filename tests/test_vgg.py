@@ -4,7 +4,7 @@ from torch import nn
 
 from fastnst import images, samples, vgg_weights
 from fastnst.errors import ConfigError, ImageError
-from fastnst.vgg import LAYERS, PADDINGS, VGG19Features, choose_dtype, mean_activations
+from fastnst.vgg import LAYERS, PADDINGS, VGG19Features, choose_dtype, has_bfloat16, mean_activations
 from fastnst.vgg_weights import CAFFE, ONES, ORIGINAL_SCALES, RELUS, SHAPES, TORCHVISION, VGGWeights
 
 
@@ -204,6 +204,33 @@ def test_auto_precision_is_float32_where_bfloat16_is_not_native(monkeypatch):
     assert choose_dtype("auto", "cpu") is torch.float32
     assert choose_dtype("auto", "cuda") is torch.bfloat16
     assert choose_dtype("float32", "cuda") is torch.float32
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "faster"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, True),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, True),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, False),
+        ({"cpu_name": "Intel Xeon"}, False),
+        ({}, False),
+    ],
+)
+def test_bfloat16_is_faster_by_amx_and_by_the_vectors_of_amd(monkeypatch, capabilities, faster):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert has_bfloat16("cpu") is faster
+
+
+def test_autocast_does_not_round_the_gradient_of_repeated_edges(tiny_weights):
+    features = VGG19Features(tiny_weights, ["relu2_1"], padding="replicate")
+    gradients = []
+    for lower in (False, True):
+        picture = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        loss = features(picture)["relu2_1"].square().sum()
+        with torch.autocast("cpu", torch.bfloat16, enabled=lower):
+            loss.backward()
+        gradients.append(picture.grad)
+    assert torch.equal(*gradients)
 
 
 def test_layers_are_in_the_order_of_the_network():
