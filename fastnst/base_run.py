@@ -79,10 +79,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
             report=report,
         )
         logger.info("%s: style weight %.3g", name, found[name].loss.style_weight)
-    layers = [*settings.loss.content_layers, *settings.loss.style_layers]
-    features = VGG19Features(
-        weights, layers, pooling=settings.loss.pooling, padding=settings.loss.padding, dtype=dtype
-    )
+    features = losses.ruler(settings.loss, weights, dtype=dtype)
     fitted = [_loss(features, each) for each in found.values()]
     styles = [
         loss.style_target(torch.from_numpy(each.picture.rgb)[None])

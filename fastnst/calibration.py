@@ -71,9 +71,7 @@ def calibrate(
         ImageError: the painting cannot be used.
         TrainingError: a loss is infinite or NaN.
     """
-    layers = {*loss.content_layers, *loss.style_layers, *RICH_LAYERS}
-    features = VGG19Features(weights, layers, pooling=loss.pooling, padding=loss.padding, dtype=dtype)
-    features.to(device)
+    features = losses.ruler(loss, weights, dtype=dtype, also=RICH_LAYERS).to(device)
     reasons = []
     if painting.size == AUTO:
         picture, reason = _sized(settings, painting, features, device)

@@ -12,6 +12,7 @@ from fastnst.calibrated import Calibration
 from fastnst.errors import ConfigError, FastNSTError
 from fastnst.files import atomic, typed_path
 from fastnst.run_settings import BaseSettings, TrainSettings
+from fastnst.settings import CROPS, flat
 
 NAME = "last.ckpt"
 
@@ -97,7 +98,6 @@ def base_identity(
 
 def _shared(settings: TrainSettings | BaseSettings, photos: str) -> dict[str, Any]:
     devices_and_more = ("devices", "num_nodes", "accumulate_grad_batches", "precision")
-    crops = ("size", "early_size", "early_share", "scale", "batch_size")
     return {
         "network": asdict(settings.network),
         "loss": asdict(settings.loss),
@@ -106,7 +106,7 @@ def _shared(settings: TrainSettings | BaseSettings, photos: str) -> dict[str, An
         "optim": asdict(settings.optim),
         "photos": photos,
         "seed": settings.seed,
-        **{f"data.{name}": getattr(settings.data, name) for name in crops},
+        **{f"data.{name}": getattr(settings.data, name) for name in CROPS},
         **{f"trainer.{name}": settings.trainer.get(name) for name in devices_and_more},
     }
 
@@ -120,12 +120,14 @@ def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     before = checkpoint["identity"]
     before["loss"] = {"padding": "zeros"} | before.get("loss", {})  # what it was before there was a choice
-    for name, value in expected.items():
-        if before.get(name) != value:
-            raise ConfigError(
-                f"resume: {path} was made with {name}={before.get(name)}, and this run has {value}; "
-                "to start a new run from a finished style, use init=FILE"
-            )
+    was = dict(flat({name: before[name] for name in expected if name in before}))
+    now = dict(flat(expected))
+    if other := [name for name in was | now if was.get(name) != now.get(name)]:
+        made, has = (" ".join(f"{name}={each.get(name)}" for name in other) for each in (was, now))
+        raise ConfigError(
+            f"resume: {path} was made with {made}, and this run has {has}; "
+            "to start a new run from a finished style, use init=FILE"
+        )
     if checkpoint["global_step"] > steps:
         raise ConfigError(
             f"resume: {path} is at step {checkpoint['global_step']}, trainer.max_steps is {steps}"

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from fastnst import files
 from fastnst.artefacts import KINDS
-from fastnst.compare_summary import flat
+from fastnst.settings import flat
 
 LARGEST, PAINTING = 512, 320  # px, the longer side of pictures on the page
 QUALITY = 90  # of WebP

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fastnst import files, images
-from fastnst.compare_summary import flat, summary
+from fastnst.compare_summary import summary
 from fastnst.errors import ConfigError, FastNSTError
+from fastnst.settings import flat
 
 FORMAT = 1
 RESULTS = "results.json"

@@ -1,10 +1,12 @@
 """What many comparisons say together: the median of each figure, and how far they spread."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from fastnst.settings import flat
 
 TERMS = ("total", "content", "style")
 
@@ -55,15 +57,6 @@ def spread(values: Sequence[float]) -> dict[str, float] | None:
         "max": max(values),
         "count": len(values),
     }
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values by dotted names."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _spreads(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

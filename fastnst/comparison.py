@@ -31,7 +31,8 @@ from fastnst.vgg_weights import VGGWeights
 CROSSING = "gatys@equal_loss"  # the optimiser's picture when it has overtaken the network
 PASSES = 11  # of the network through one photo, timed after a first one
 NEUTRAL = "relu4_2"
-"""The content layer of Gatys et al. (2016): contents are compared on it whatever the loss has."""
+"""The content layer of Gatys et al. (2016): contents are compared on it, with
+zeros beyond the edges, whatever the loss has."""
 
 
 def style_target(

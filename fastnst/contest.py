@@ -110,6 +110,8 @@ def read(results: Sequence[Path], *, photos: Path | None = None, painting: Path 
     plain = [folder for folder in results if folder not in compared]
     if plain:
         motifs += _motifs(plain, photos, painting)
+    elif photos or painting:
+        raise ContestError("a comparison has its own photos and paintings: leave out --photos and --painting")
     contest = Contest(motifs)
     if not contest.pairs:
         methods = sorted({method for motif in motifs for method in motif.pictures})
@@ -140,6 +142,8 @@ def _motifs(folders: Sequence[Path], photos: Path | None, painting: Path | None)
     if alone := len(found) - len(common):
         logger.warning("pictures that are in one folder only are left out: %d", alone)
     originals = {} if photos is None else _named(photos)
+    if photos is not None and not originals.keys() & set(common):
+        raise ContestError(f"no photo in {photos} has the name of a picture, such as {common[0]}")
     shown = {} if painting is None else {"painting": _picture(painting)}
     return [
         Motif(

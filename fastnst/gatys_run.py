@@ -98,18 +98,25 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     # bfloat16 does not stall L-BFGS: 200 evaluations ended 4 % above float32's, each at 0.6 of the time
     dtype = choose_dtype(settings.vgg.precision, device.type)
+    leader = max(mixture, key=lambda name: mixture[name][1])  # of most weight: its loss counts
+    size_alone = replace(settings.loss, balance=False, style_weight=1.0)
     found = {
         name: calibration.calibrate(
-            settings.calibration, painting, settings.loss, weights, dtype=dtype, device=device, report=report
+            settings.calibration,
+            painting,
+            settings.loss if name == leader else size_alone,
+            weights,
+            dtype=dtype,
+            device=device,
+            report=report,
         )
         for name, (painting, _) in mixture.items()
     }
     for each in found.values():
         for reason in each.reasons:
             logger.info("%s", reason)
-    first = found[max(mixture, key=lambda name: mixture[name][1])]  # of most weight: its loss counts
     loss = losses.build(
-        first.loss,
+        found[leader].loss,
         weights,
         strength=settings.painting.strength,
         dtype=dtype,
@@ -148,7 +155,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         picture = colours.in_colours_of(photo.rgb, picture)
     images.write(out, images.Picture(picture, photo.alpha))
     record = {
-        "settings": asdict(replace(settings, painting=first.painting, loss=first.loss)),
+        "settings": asdict(replace(settings, painting=found[leader].painting, loss=found[leader].loss)),
         "paintings": [
             {"name": each.name, "title": each.title, "sha256": each.sha256, "size": each.size}
             for each in (one.picture for one in found.values())

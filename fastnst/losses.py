@@ -4,7 +4,7 @@ One loss serves both ways of making a picture: training a network (``fastnst.tra
 optimising a single picture (``fastnst.gatys``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,9 +227,16 @@ def build(
     Raises:
         ConfigError: a layer is unknown or a weight impossible.
     """
-    layers = [*settings.content_layers, *settings.style_layers]
-    features = VGG19Features(weights, layers, pooling=settings.pooling, padding=settings.padding, dtype=dtype)
+    features = ruler(settings, weights, dtype=dtype)
     return on(features, settings, strength, normalise_gradients=normalise_gradients)
+
+
+def ruler(
+    settings: LossSettings, weights: VGGWeights, *, dtype: torch.dtype, also: Collection[str] = ()
+) -> VGG19Features:
+    """The VGG-19 that conf/loss describes, with its layers and those of ``also``."""
+    layers = [*settings.content_layers, *settings.style_layers, *also]
+    return VGG19Features(weights, layers, pooling=settings.pooling, padding=settings.padding, dtype=dtype)
 
 
 def on(

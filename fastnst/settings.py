@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,6 +16,15 @@ def require(condition: bool, message: str) -> None:
     """Raise a ConfigError with the message unless the condition holds."""
     if not condition:
         raise ConfigError(message)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values by dotted names."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 @dataclass
@@ -158,6 +167,10 @@ class NetworkSettings:
 
     name: str
     arguments: dict[str, Any]
+
+
+CROPS = ("size", "early_size", "early_share", "scale", "batch_size")
+"""The fields of ``DataSettings`` that say what a network sees of the photos."""
 
 
 @dataclass

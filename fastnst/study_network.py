@@ -45,17 +45,18 @@ class Network:
     overrides: tuple[str, ...]
 
 
-def training(study: StudySettings, cell: Cell, out: Path) -> list[str]:
+def training(study: StudySettings, cell: Cell, out: Path) -> TrainSettings:
     """The settings with which ``fastnst train`` makes a network for the painting of a cell."""
     kept = [
         each
         for each in cell.overrides
         if each.startswith(("painting", "vgg.")) and not each.startswith("painting.size=")
     ]
-    return [*study.training, *kept, f"painting.size={cell.settings.painting.size}", f"out={out}"]
+    given = [*study.training, *kept, f"painting.size={cell.settings.painting.size}", f"out={out}"]
+    return config.typed(TrainSettings, config.load("train", given))
 
 
-def train(overrides: Sequence[str], run_dir: Path, *, report: Report | None) -> Path:
+def train(settings: TrainSettings, run_dir: Path, *, report: Report | None) -> Path:
     """Train a network; the path of its style file.
 
     Raises:
@@ -64,7 +65,6 @@ def train(overrides: Sequence[str], run_dir: Path, *, report: Report | None) -> 
     """
     from fastnst import training_run  # Lightning and its kin take seconds to import
 
-    settings = config.typed(TrainSettings, config.load("train", overrides))
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
         return training_run.train(settings, run_dir, report=report)

@@ -200,10 +200,10 @@ def _network(described: StudySettings, cell: Cell, state: _State, *, report: Rep
     if described.style is not None:
         return study_network.network(style_file.find(described.style), cell.settings)
     path = state.path.with_name("network.safetensors")
-    overrides = study_network.training(described, cell, path)
-    fingerprint = _digest([overrides, _painting(cell), __version__])
+    settings = study_network.training(described, cell, path)
+    fingerprint = _digest([asdict(replace(settings, out="")), _painting(cell), __version__])
     if not state.has(path, fingerprint):
-        study_network.train(overrides, state.path.with_name("training"), report=report)
+        study_network.train(settings, state.path.with_name("training"), report=report)
         state.add(path, fingerprint)
     return study_network.network(path, cell.settings)
 

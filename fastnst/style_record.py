@@ -16,6 +16,7 @@ from fastnst import __version__, images, samples, style_file
 from fastnst.networks import StyleNetwork
 from fastnst.paintings import Painting
 from fastnst.run_settings import TrainSettings
+from fastnst.settings import CROPS
 
 THUMBNAIL_SIZE = 160  # px
 
@@ -66,7 +67,7 @@ def style_record(
         "calibration": {key: calibration[key] for key in ("reasons", "trials")},
         "training": {
             **asdict(settings.optim),
-            "batch_size": settings.data.batch_size,
+            **{name: getattr(settings.data, name) for name in CROPS},
             "devices": settings.trainer.get("devices", 1),
             "accumulate_grad_batches": settings.trainer.get("accumulate_grad_batches", 1),
             "precision": precision,

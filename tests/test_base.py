@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fastnst import base_run, cli, config, style_file, training_run
+from fastnst import cli, config, losses, style_file, training_run
 from fastnst.base_training import BaseTraining
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import build
@@ -97,9 +97,9 @@ def test_a_base_is_trained_and_trainings_begin_with_it(folder, monkeypatch, caps
             seen.append(settings["padding"])
             super().__init__(*args, **settings)
 
-    monkeypatch.setattr(base_run, "VGG19Features", Seen)
+    monkeypatch.setattr(losses, "VGG19Features", Seen)
     assert cli.main([*argv, "trainer.log_every_n_steps=1", "loss.padding=replicate"]) == 0
-    assert seen == ["replicate"]
+    assert set(seen) == {"replicate"}
     assert len((folder / "run/metrics.csv").read_text().splitlines()) == 4
     out, err = capsys.readouterr()
     assert out == "johnson.safetensors\n"

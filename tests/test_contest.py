@@ -88,6 +88,14 @@ def test_folders_that_make_no_contest_are_a_line(tmp_path, results, message):
     assert "\n" not in str(caught.value)
 
 
+def test_photos_and_painting_that_would_not_be_shown_are_a_line(tmp_path):
+    picture(tmp_path / "photos" / "dog.png", "red")
+    with pytest.raises(ContestError, match=r"no photo in .*photos has the name of a picture, such as cat"):
+        contest.read(folders(tmp_path), photos=tmp_path / "photos")
+    with pytest.raises(ContestError, match="leave out --photos and --painting"):
+        contest.read([compared(tmp_path / "compared")], painting=tmp_path / "photos" / "dog.png")
+
+
 def test_what_is_no_picture_is_said_at_the_start(tmp_path):
     results = folders(tmp_path)
     (tmp_path / "slow" / "cup.png").write_text("not a picture")

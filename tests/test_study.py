@@ -370,13 +370,14 @@ def test_without_a_style_one_is_trained_for_the_painting():
     given = ["painting.image=mine.png", "painting.dir=here", "size=64"]
     cell = cells("fast_or_slow", *given)[0]
     found = study_network.training(study.load("fast_or_slow"), cell, Path("n.safetensors"))
-    assert found[-5:] == [
-        "painting=own",
-        "painting.image=mine.png",
-        "painting.dir=here",
-        "painting.size=64",
-        "out=n.safetensors",
-    ]
+    painting = found.painting
+    assert (painting.image, painting.dir, painting.size) == ("mine.png", "here", 64)
+    assert (found.data.source, found.trainer["max_steps"], found.out) == ("samples", 200, "n.safetensors")
+
+
+def test_studies_of_the_papers_see_zeros_beyond_the_edges():
+    padding = {name: {cell.settings.loss.padding for cell in cells(name)} for name in study.names()}
+    assert set.union(*padding.values()) == {"zeros"}
 
 
 @pytest.mark.slow
