@@ -9,7 +9,8 @@ styles apart, and that between two styles' lie sound ones; here they tell a styl
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytorch_lightning as pl
@@ -139,6 +140,38 @@ class StrengthTraining(pl.LightningModule):
         ]
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    @torch.no_grad()
+    def shorten(self, photos: Sequence[Tensor]) -> float:
+        """Bring the stronger end nearer, until the distance from the style falls on all the way to it.
+
+        Args:
+            photos: each ``(3, H, W)``, none that was trained on.
+
+        Returns:
+            The part of the way that is kept: 1, a half, a quarter, an eighth, or 0.
+        """
+        part = 1.0
+        while part and not self._falls(part, photos):
+            part = part / 2 if part > 1 / 8 else 0.0
+        for name in self.names[STRONGER]:
+            self.ends[_key(STRONGER, name)].lerp_(self.trained[name].to(self.device), 1 - part)
+        return part
+
+    def _falls(self, part: float, photos: Sequence[Tensor]) -> bool:
+        """Whether the style's distance falls in each quarter of a part of the way."""
+        strengths = [1 + (STRONGEST - 1) * part * quarters / 4 for quarters in range(5)]
+        distances = [self._style_distance(strength, photos) for strength in strengths]
+        return all(after < before for before, after in pairwise(distances))
+
+    def _style_distance(self, strength: float, photos: Sequence[Tensor]) -> float:
+        style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
+        weights, found = self.weights(strength), 0.0
+        for photo in photos:
+            batch = photo[None].to(self.device)
+            picture = functional_call(self.network, weights, (batch,))
+            found += self.loss(picture, self.loss.content_target(batch), style).style.item()
+        return found
 
     def state(self) -> dict[str, Tensor]:
         """Both ends by the names that a style file has for them."""

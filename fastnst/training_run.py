@@ -45,6 +45,7 @@ from fastnst.vgg_weights import VGGWeights
 logger = logging.getLogger(__name__)
 
 GUARDED = 32  # held-out photos that are looked at for artefacts
+JUDGED = 8  # of them, that tell how far strengths above 1 go
 
 
 @devices.enough_memory("try a smaller data.batch_size, data.size or painting.size")
@@ -210,7 +211,8 @@ def _strengths(
         network, loss, style, settings=settings.strength, grid_weight=settings.optim.grid_weight
     )
     # What is above 1 has little to learn, and of small crops learns what is wrong for large pictures.
-    small_first = replace(settings, data=replace(settings.data, early_share=0.5))
+    early_share = min(0.5, settings.data.early_share)
+    small_first = replace(settings, data=replace(settings.data, early_share=early_share))
     trainers.fit(
         module,
         photos,
@@ -224,4 +226,7 @@ def _strengths(
         limit_val_batches=0,
         val_check_interval=None,
     )
+    kept = module.shorten([photos.held_out[index] for index in range(min(JUDGED, len(photos.held_out)))])
+    if kept < 1:
+        logger.info("strength above 1: %g of the way is kept, beyond it the style gets no nearer", kept)
     return module.cpu().state()

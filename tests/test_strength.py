@@ -60,6 +60,31 @@ def test_the_taps_give_the_photo(photo):
     torch.testing.assert_close(picture, photo)
 
 
+def _styles(module, photo):
+    """The style's distance at strengths from 1 up."""
+    return [module._style_distance(1 + (STRONGEST - 1) * way / 4, [photo[0]]) for way in range(5)]
+
+
+@pytest.mark.parametrize(("step", "kept"), [(-1e-3, {1.0}), (-0.5, {0.5, 0.25, 0.125}), (1e-3, {0.0})])
+def test_the_stronger_end_is_brought_so_near_that_the_style_falls_on(module, photo, step, kept):
+    names = module.names[STRONGER]
+    weights = {name: module.trained[name].clone().requires_grad_() for name in names}
+    picture = torch.func.functional_call(module.network, weights, (photo,))
+    style = {"relu1_1": module.style_relu1_1}
+    module.loss(picture, module.loss.content_target(photo), style).style.backward()
+    length = torch.cat([weight.grad.flatten() for weight in weights.values()]).norm()
+    for name, weight in weights.items():
+        module.ends[(STRONGER + name).replace(".", "-")].data = weight.detach() + step * weight.grad / length
+    before = _styles(module, photo)
+    part = module.shorten([photo[0]])
+    assert part in kept
+    after = _styles(module, photo)
+    assert after[0] == before[0]
+    assert after == sorted(after, reverse=True)
+    assert len(set(after)) == (5 if part else 1)
+    assert (before == sorted(before, reverse=True)) == (part == 1)
+
+
 def test_between_the_ends_weights_lie_on_a_line(style):
     name = "layers.0.branch.2.weight"
     plain, weaker, stronger = (style.weights(strength)[name] for strength in (1, 0, STRONGEST))
