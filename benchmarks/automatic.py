@@ -67,9 +67,8 @@ def main() -> None:
             raw = [key for key in best[0] if key.startswith("raw/") and not key.endswith("_coarse")]
             found[name][way] = {key: float(f"{np.mean([one[key] for one in best]):.4g}") for key in raw}
             found[name][way]["size_px"] = size
-        rgb = paintings.load(chosen, asked.size).rgb
-        captions = [["photo"] * 2 + [style.record.get("title", name)], ["fixed"] * 2, ["automatic"] * 2]
-        page = sheet([[*rows[0], rgb], *rows[1:]], captions=captions, height=asked.size)
+        captions = [[row] * len(photos) for row in ("photo", "fixed", "automatic")]
+        page = sheet(rows, captions=captions, height=asked.size)
         images.write(HERE / "sheets" / f"automatic-{name}.jpg", images.from_pil(page), quality=85)
         (HERE / "automatic.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(name, found[name], flush=True)
