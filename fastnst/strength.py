@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fastnst.distances import style_distance
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss
@@ -165,12 +166,13 @@ class StrengthTraining(pl.LightningModule):
         return all(after < before for before, after in pairwise(distances))
 
     def _style_distance(self, strength: float, photos: Sequence[Tensor]) -> float:
-        style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
+        """From the style, as its layers weigh in the loss; the sum over photos."""
         weights, found = self.weights(strength), 0.0
         for photo in photos:
-            batch = photo[None].to(self.device)
-            picture = functional_call(self.network, weights, (batch,))
-            found += self.loss(picture, self.loss.content_target(batch), style).style.item()
+            picture = functional_call(self.network, weights, (photo[None].to(self.device),))
+            for layer, gram in self.loss.style_target(picture).items():
+                distance = style_distance(gram, getattr(self, f"style_{layer}"))
+                found += self.loss.style_layers[layer] * distance.item()
         return found
 
     def state(self) -> dict[str, Tensor]:
