@@ -213,7 +213,7 @@ class _Network:
 
 
 def _bfloat16_pays(core: "openvino.Core") -> bool:
-    """Whether a CPU that has bfloat16 is faster in it: Intel's only by AMX, see ``vgg.has_bfloat16``."""
+    """Whether a CPU that has bfloat16 is faster in it: Intel's only by AMX, see ``vgg.bfloat16_pays``."""
     if not core.get_property("CPU", "FULL_DEVICE_NAME").startswith("Intel"):
         return True
     try:

@@ -23,7 +23,7 @@ from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings, TrainSettings
 from fastnst.strength import StrengthTraining
 from fastnst.training import PhotoData, StyleTraining
-from fastnst.vgg import has_bfloat16
+from fastnst.vgg import bfloat16_pays
 from fastnst.watch import Watch
 
 
@@ -70,7 +70,7 @@ def trainer(
     """
     chosen = {**settings.trainer, **changes}
     if chosen.get("precision") == "auto":
-        chosen["precision"] = "bf16-mixed" if has_bfloat16(accelerator) else "32-true"
+        chosen["precision"] = "bf16-mixed" if bfloat16_pays(accelerator) else "32-true"
     losses_log: Logger | bool = log and CSVLogger(run_dir, name="", version="", flush_logs_every_n_steps=1)
     if log and settings.logger == "tensorboard":
         try:

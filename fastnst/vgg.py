@@ -178,10 +178,10 @@ def mean_activations(weights: VGGWeights, pooling: str, photos: Collection[Tenso
     return sums
 
 
-def has_bfloat16(device: str) -> bool:
+def bfloat16_pays(device: str) -> bool:
     """Whether bfloat16 is faster than float32 on ``cpu``, ``cuda`` or ``mps``.
 
-    On Intel's CPUs only by AMX: their AVX-512 alone takes longer for it (benchmarks/README.md, Precisions).
+    On Intel's CPUs only by AMX: their AVX-512 alone takes longer for it (benchmarks/README.md).
     """
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -193,5 +193,5 @@ def has_bfloat16(device: str) -> bool:
 def choose_dtype(precision: str, device: str) -> torch.dtype:
     """The dtype that ``vgg.precision`` asks for; ``auto`` takes bfloat16 where the hardware has it."""
     if precision == "auto":
-        return torch.bfloat16 if has_bfloat16(device) else torch.float32
+        return torch.bfloat16 if bfloat16_pays(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]

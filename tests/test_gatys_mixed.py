@@ -48,6 +48,21 @@ def test_a_mixture_names_its_paintings(run):
     assert [each["name"] for each in record()["paintings"]] == ["red", "blue"]
 
 
+def test_the_heaviest_painting_alone_is_weighed(run, monkeypatch):
+    tried = []
+    calibrate = gatys_run.calibration.calibrate
+
+    def watched(*arguments, **options):
+        tried.append(calibrate(*arguments, **options))
+        return tried[-1]
+
+    monkeypatch.setattr(gatys_run.calibration, "calibrate", watched)
+    quick = ["calibration.evaluations=1", "calibration.photo_size=32", "calibration.style_weights=[2]"]
+    assert run("paintings={red.png: 0.5, blue.png: 1}", "loss.style_weight=auto", *quick)[0] == 0
+    assert [len(each.trials) for each in tried] == [0, 1]
+    assert record()["settings"]["loss"]["style_weight"] == tried[1].loss.style_weight
+
+
 def test_masks_tell_paintings_where_they_belong(run):
     strong = ["steps=40", "loss.content_weight=0.0", "init=noise"]
     assert run("paintings={red.png: 1, blue.png: 1}", "masks={red.png: left.png}", *strong)[0] == 0

@@ -4,7 +4,7 @@ from torch import nn
 
 from fastnst import images, samples, vgg_weights
 from fastnst.errors import ConfigError, ImageError
-from fastnst.vgg import LAYERS, PADDINGS, VGG19Features, choose_dtype, has_bfloat16, mean_activations
+from fastnst.vgg import LAYERS, PADDINGS, VGG19Features, bfloat16_pays, choose_dtype, mean_activations
 from fastnst.vgg_weights import CAFFE, ONES, ORIGINAL_SCALES, RELUS, SHAPES, TORCHVISION, VGGWeights
 
 
@@ -199,8 +199,8 @@ def test_smallest_picture(tiny_weights, layer, side, padding):
             features(torch.rand(1, 3, side - 1, side))
 
 
-def test_auto_precision_is_float32_where_bfloat16_is_not_native(monkeypatch):
-    monkeypatch.setattr("fastnst.vgg.has_bfloat16", lambda device: device == "cuda")
+def test_auto_precision_is_float32_where_bfloat16_does_not_pay(monkeypatch):
+    monkeypatch.setattr("fastnst.vgg.bfloat16_pays", lambda device: device == "cuda")
     assert choose_dtype("auto", "cpu") is torch.float32
     assert choose_dtype("auto", "cuda") is torch.bfloat16
     assert choose_dtype("float32", "cuda") is torch.float32
@@ -218,7 +218,7 @@ def test_auto_precision_is_float32_where_bfloat16_is_not_native(monkeypatch):
 )
 def test_bfloat16_is_faster_by_amx_and_by_the_vectors_of_amd(monkeypatch, capabilities, faster):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert has_bfloat16("cpu") is faster
+    assert bfloat16_pays("cpu") is faster
 
 
 def test_autocast_does_not_round_the_gradient_of_repeated_edges(tiny_weights):
