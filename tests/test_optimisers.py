@@ -80,11 +80,25 @@ def test_a_colour_that_comes_late_is_changed_too():
     assert (moved[:, 0] - moved[:, 2]).mean() > 0.01
 
 
-def test_a_leap_is_taken_back_and_nothing_learnt_of_it(photo):
+def test_a_leap_is_taken_back_and_bounds_what_follows(photo):
+    """Until steps that lower the loss have shown that they may be longer."""
+    half = torch.full_like(photo, 0.5)
+    stepper = LBFGS(5, precondition=False)
+    leapt = stepper.next(half, torch.full_like(photo, 1.0), 1.0)
+    back = stepper.next(leapt, torch.full_like(photo, 0.9), 2.1)
+    assert torch.allclose(back, half + 0.25 * (leapt - half))
+    radius = (back - half).abs().max()
+    lower = stepper.next(back, torch.full_like(photo, 0.89), 0.99)
+    assert torch.allclose((lower - back).abs(), 2 * radius)
+    higher = stepper.next(lower, torch.full_like(photo, 0.88), 1.1)
+    assert torch.allclose((higher - lower).abs(), 2 * radius)
+
+
+def test_a_leap_that_is_no_number_teaches_nothing(photo):
     stepper = LBFGS(5, precondition=True)
-    first = stepper.next(photo, torch.ones_like(photo), 1.0)
-    second = stepper.next(first, -torch.ones_like(photo), 2.1)
-    assert torch.allclose(second, torch.lerp(photo, first, 0.25))
+    leapt = stepper.next(photo, torch.ones_like(photo), 1.0)
+    back = stepper.next(leapt, torch.full_like(photo, -torch.inf), torch.inf)
+    assert torch.allclose(back, torch.lerp(photo, leapt, 0.25))
     assert not stepper._pairs
 
 
