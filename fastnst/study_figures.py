@@ -57,7 +57,8 @@ def grid(study: StudySettings, rows: Rows, labels: Sequence[str], finding: Findi
         leads = [*inputs, *[(None, "")] * len(lines)]
         lines = [[lead, *line] for lead, line in zip(leads, lines, strict=False)]
     verdict = "agrees" if finding.confirmed else "does not agree"
-    at = f"At {max(first.picture.shape)} px and {len(first.trace)} evaluations"
+    evaluations = max(len(cell.trace) for row in rows for cell in row)  # a network's picture needs none
+    at = f"At {max(first.picture.shape)} px and {evaluations} evaluations"
     page = sheet(
         [[picture for picture, _ in line] for line in lines],
         captions=[[caption for _, caption in line] for line in lines],

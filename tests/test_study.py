@@ -15,7 +15,18 @@ import torch
 from made_pictures import smooth
 from PIL import Image
 
-from fastnst import cli, findings, gatys_run, images, paintings, study, study_network, study_run, vgg_weights
+from fastnst import (
+    cli,
+    findings,
+    gatys_run,
+    images,
+    paintings,
+    study,
+    study_figures,
+    study_network,
+    study_run,
+    vgg_weights,
+)
 from fastnst.errors import ConfigError
 from fastnst.losses import PerceptualLoss
 from fastnst.settings import recorded_loss
@@ -357,6 +368,19 @@ def test_network_and_optimiser_are_measured_by_one_loss(run, style, tmp_path, ti
     assert cli.main(shlex.split(fast["command"])[1:]) == 0
     assert np.abs(np.asarray(Image.open(path)) - before).max() <= 1
     capsys.readouterr()
+
+
+def test_a_figure_says_after_how_many_evaluations(run, style, monkeypatch):
+    """Of the optimiser, also where a network's picture, which needs none, comes first."""
+    notes, drawn = [], study_figures.sheet
+
+    def sheet(*args, note, **rest):
+        notes.append(note)
+        return drawn(*args, note=note, **rest)
+
+    monkeypatch.setattr(study_figures, "sheet", sheet)
+    run("fast_or_slow", f"style={style}", "painting.image=mine.png", "photos=[sample:coffee]")
+    assert re.search(r"\nAt \d+ px and 3 evaluations this ", notes[0])
 
 
 def test_a_style_of_another_painting_is_refused(run, style):
