@@ -29,15 +29,11 @@ def main() -> None:
     parser.add_argument("--held-out", required=True, type=Path)
     parser.add_argument("--photos", required=True, type=Path, nargs="+")
     parser.add_argument("--steps", type=int, default=1200, help="those of conf/trainer/default.yaml")
-    parser.add_argument("--scratch", type=int, nargs="*", default=[1, 2, 4], help="times the steps")
-    parser.add_argument("--longer", type=int, nargs="*", default=[20], help="times the steps, from the base")
+    parser.add_argument("--base", type=int, nargs="*", default=[1, 20], help="times the steps, from the base")
+    parser.add_argument("--scratch", type=int, nargs="*", default=[1, 2, 4], help="likewise, from scratch")
     parser.add_argument("--keep", type=Path, help="a folder for the styles")
     asked = parser.parse_args()
-    jobs = [
-        ("auto", 1),
-        *(("scratch", times) for times in asked.scratch),
-        *(("auto", times) for times in asked.longer),
-    ]
+    jobs = [*(("auto", times) for times in asked.base), *(("scratch", times) for times in asked.scratch)]
     found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.is_file() else {}
     for init, times in jobs:
         for name in asked.names:

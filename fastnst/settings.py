@@ -273,6 +273,7 @@ class StrengthSettings:
     """What makes the strength of a style a matter of choice afterwards: ``fastnst.strength``."""
 
     steps: int
+    early_share: float
     lr: float
     stronger_lr: float
     power: float
@@ -280,6 +281,9 @@ class StrengthSettings:
 
     def __post_init__(self) -> None:
         require(self.steps >= 0, f"strength.steps must be 0 or more, not {self.steps}")
+        require(
+            0 <= self.early_share <= 1, f"strength.early_share must be from 0 to 1, not {self.early_share}"
+        )
         for name in ("lr", "stronger_lr", "power", "stronger"):
             value = getattr(self, name)
             require(0 < value < math.inf, f"strength.{name} must be above 0 and finite, not {value}")

@@ -210,9 +210,7 @@ def _strengths(
     module = StrengthTraining(
         network, loss, style, settings=settings.strength, grid_weight=settings.optim.grid_weight
     )
-    # What is above 1 has little to learn, and of small crops learns what is wrong for large pictures.
-    early_share = min(0.5, settings.data.early_share)
-    small_first = replace(settings, data=replace(settings.data, early_share=early_share))
+    small_first = replace(settings, data=replace(settings.data, early_share=settings.strength.early_share))
     trainers.fit(
         module,
         photos,

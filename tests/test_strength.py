@@ -16,7 +16,7 @@ from fastnst.style_file import STRONGER, STRONGEST, WEAKER
 from fastnst.vgg import VGG19Features
 
 FAST = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full": 3}
-SETTINGS = StrengthSettings(steps=40, lr=2e-2, stronger_lr=2e-3, power=3.0, stronger=8.0)
+SETTINGS = StrengthSettings(steps=40, early_share=0.5, lr=2e-2, stronger_lr=2e-3, power=3.0, stronger=8.0)
 
 
 @pytest.fixture
@@ -230,6 +230,21 @@ def test_training_ends_with_strengths(tmp_path, monkeypatch, capsys, tiny_weight
     plain, weaker, stronger = (style.weights(part)["layers.0.branch.2.weight"] for part in (1, 0, STRONGEST))
     assert not np.allclose(plain, weaker, atol=1e-3)
     assert not np.array_equal(plain, stronger)
+
+
+def test_strengths_have_a_share_of_small_crops_of_their_own(tmp_path, monkeypatch, tiny_weights):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)
+    seen, step = [], StrengthTraining.training_step
+
+    def note(self, batch, batch_idx):
+        seen.append(batch.shape[-1])
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(StrengthTraining, "training_step", note)
+    sizes = ("data.size=48", "data.early_size=32", "data.early_share=1", "strength.early_share=0.34")
+    assert cli.main(training(*sizes, "hydra.run.dir=run")) == 0
+    assert seen == [32, 48, 48]
 
 
 def test_a_stop_among_the_strengths_loses_nothing(tmp_path, monkeypatch, capsys, tiny_weights):
