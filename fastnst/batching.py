@@ -1,4 +1,4 @@
-"""One engine for many threads: no more calls at once than pay, and pictures of one size put together."""
+"""One engine for many threads, and room for their pictures: no more at once than pay and the memory holds."""
 
 from __future__ import annotations
 
@@ -161,3 +161,44 @@ class SharedEngine:
             for request in batch:
                 request.result = whole[start : start + len(request.pictures)]
                 start += len(request.pictures)
+
+
+class Room:
+    """Memory for pictures: who finds no room waits until others leave, but for one alone there always is.
+
+    Args:
+        size: bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._closed = False
+        self._changed = Condition()
+
+    def enter(self, wanted: int) -> int:
+        """Wait for room, and give back how much is taken now.
+
+        Raises:
+            StoppedError: the room was closed before.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed or not self._taken or self._taken + wanted <= self._size
+            )
+            if self._closed:
+                raise StoppedError
+            self._taken += wanted
+        return wanted
+
+    def leave(self, taken: int) -> None:
+        """Give room back."""
+        with self._changed:
+            self._taken -= taken
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody in from now on, not even who waits already."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

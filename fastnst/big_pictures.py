@@ -61,8 +61,7 @@ def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | No
             f"picture is {photo.shape[1]}x{photo.shape[0]} px; at stroke {stroke:g} at least {need} px "
             "a side are needed"
         )
-    free = None if memory is None else memory - PIXEL_BYTES * photo.shape[0] * photo.shape[1]
-    if free is None or engine.memory(scaled.height, scaled.width) <= free:
+    if memory is None or at_once(photo.shape[0], photo.shape[1], engine, stroke) <= memory:
         painted: Bytes = engine.stylise(scaled.part((0, 0, scaled.height, scaled.width))[None])[0]
         if stroke == 1:
             return painted
@@ -72,9 +71,14 @@ def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | No
             picture[top:bottom, left:right] = brought_back(painted, (0, 0), scaled, tile.kept)
         return picture
     try:
-        return _in_tiles(scaled, engine, free)
+        return _in_tiles(scaled, engine, memory - PIXEL_BYTES * photo.shape[0] * photo.shape[1])
     except ImageError as err:  # which speaks of a tile
         raise ImageError(too_large(*photo.shape[:2])) from err
+
+
+def at_once(height: int, width: int, engine: Engine, stroke: float = 1.0) -> int:
+    """Bytes with which ``paint`` does a picture of so many px at once, photo and picture among them."""
+    return engine.memory(int(height / stroke), int(width / stroke)) + PIXEL_BYTES * height * width
 
 
 def _in_tiles(scaled: Scaled, engine: Engine, free: int) -> Bytes:

@@ -47,8 +47,10 @@ def blend(first: Style, second: Style, part: float, out: str | Path) -> None:
         raise ConfigError(
             f"{first.path} and {second.path} are not of one network with the same arguments and strengths"
         )
+    if path.resolve() in (first.path.resolve(), second.path.resolve()):
+        raise ConfigError(f"{path} would overwrite a style that it is made of: give it another name")
     files.check_writable(path)
-    if {style.record.get("training", {}).get("init") for style in (first, second)} != {"base"}:
+    if not _of_one_base(first, second):
         logger.warning("these two did not begin with the same base: what lies between them is often mud")
     ends = first.stored(), second.stored()
     mixed = {name: ((1 - part) * ends[0][name] + part * ends[1][name]).astype(np.float16) for name in names}
@@ -57,10 +59,22 @@ def blend(first: Style, second: Style, part: float, out: str | Path) -> None:
 
 def _record(first: Style, second: Style, part: float, name: str) -> Mapping[str, Any]:
     titles = [str(style.record.get("title", style.path.stem)) for style in (first, second)]
-    return {
+    names = [str(style.record["name"]) for style in (first, second)]
+    if names[0] == names[1]:  # two people's "mine", say
+        names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
+    record: dict[str, Any] = {
         "name": name,
         "title": f"{titles[0]} and {titles[1]}",
         "network": first.record["network"],
-        "blend": {first.record["name"]: 1 - part, second.record["name"]: part},
-        "licence": first.record.get("licence"),
+        "blend": {names[0]: 1 - part, names[1]: part},
     }
+    if _of_one_base(first, second):
+        record["training"] = {"init": "base"}
+    licences = {style.record.get("licence") for style in (first, second)}
+    if len(licences) == 1:
+        record["licence"] = licences.pop()
+    return record
+
+
+def _of_one_base(first: Style, second: Style) -> bool:
+    return {style.record.get("training", {}).get("init") for style in (first, second)} == {"base"}

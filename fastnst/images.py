@@ -127,7 +127,7 @@ def write(path: str | Path, picture: Picture | Floats, *, quality: int = 95) -> 
     """
     if not isinstance(picture, Picture):
         picture = Picture(picture)
-    kind = _format(Path(path), picture.height, picture.width, quality)
+    kind = format_of(Path(path), picture.height, picture.width, quality)
     rgb, alpha = picture.rgb, picture.alpha
     if not np.isfinite(rgb).all() or not (alpha is None or np.isfinite(alpha).all()):
         raise ImageError(f"cannot write {path}: the picture holds NaN or infinite values")
@@ -150,14 +150,14 @@ def save(
         ImageError: the suffix, the quality or the size cannot be written.
         FastNSTError: the system refuses to write there.
     """
-    _encode(Path(path), _format(Path(path), photo.height, photo.width, quality), photo, quality, written)
+    _encode(Path(path), format_of(Path(path), photo.height, photo.width, quality), photo, quality, written)
 
 
-def _format(path: Path, height: int, width: int, quality: int) -> str:
-    """Pillow's name of the format for a path.
+def format_of(path: Path, height: int, width: int, quality: int = 95) -> str:
+    """Pillow's name of the format for a picture of so many px, known before there is one.
 
     Raises:
-        ImageError: as from ``save``.
+        ImageError: the suffix, the quality or the size cannot be written.
     """
     kind = WRITERS.get(path.suffix.lower())
     if kind is None:
@@ -217,20 +217,27 @@ def from_pil(image: Image.Image) -> Floats:
         raise ImageError(f"{name} is damaged: {reason(err)}") from err
 
 
-def expand(inputs: Sequence[str | Path]) -> list[Path]:
+def expand(
+    inputs: Sequence[str | Path], *, unreadable: Callable[[OSError], None] | None = None
+) -> list[Path]:
     """The files a person means: files as they are, folders with all below them, globs like ``trip/**/*.jpg``.
 
     In folders and globs only pictures count (SUFFIXES), hidden ones do not, and they come in natural order
     (2 before 10). No file is named twice.
 
+    Args:
+        inputs: files, folders and globs.
+        unreadable: told of folders that cannot be read, which are then passed over.
+
     Raises:
-        ImageError: an input is missing, or a folder or glob holds no picture.
+        ImageError: an input is missing, a folder or glob holds no picture, or, where nobody is told, a folder
+            cannot be read.
     """
     found: dict[str, Path] = {}
     for given in inputs:
         path = Path(given)
         if path.is_dir():
-            paths = _pictures_below(path)
+            paths = _pictures_below(path, unreadable)
         elif os.path.lexists(path):
             paths = [path]
         elif glob.has_magic(str(given)):
@@ -238,7 +245,7 @@ def expand(inputs: Sequence[str | Path]) -> list[Path]:
             paths = [
                 file
                 for match in sorted(map(Path, names), key=_natural)
-                for file in (_pictures_below(match) if match.is_dir() else [match])
+                for file in (_pictures_below(match, unreadable) if match.is_dir() else [match])
                 if file.suffix.lower() in SUFFIXES
             ]
         else:
@@ -251,12 +258,12 @@ def expand(inputs: Sequence[str | Path]) -> list[Path]:
     return list(found.values())
 
 
-def _pictures_below(folder: Path) -> list[Path]:
+def _pictures_below(folder: Path, unreadable: Callable[[OSError], None] | None) -> list[Path]:
     def refuse(err: OSError) -> None:
         raise ImageError(f"cannot read folder {err.filename}: {err.strerror}") from err
 
     found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=refuse):
+    for place, folders, names in os.walk(folder, onerror=unreadable or refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in names if not name.startswith(".")]
     return sorted((file for file in found if file.suffix.lower() in SUFFIXES), key=_natural)

@@ -27,6 +27,9 @@ _PLUGINS |= {
 }  # HEIF: if a plugin registered it
 
 
+_UNREAD = ("unknown pixel mode", "unknown data organization")  # what Pillow says of a sound TIFF
+
+
 @contextmanager
 def opened(
     path: str | Path, *, size: int | None, min_side: int, max_pixels: int
@@ -72,6 +75,8 @@ def opened(
     except Exception as err:  # a decoder raises whatever it stumbles on
         if strerror := getattr(err, "strerror", None):
             raise ImageError(f"cannot read {path}: {strerror}") from err
+        if reason(err) in _UNREAD:
+            raise ImageError(f"cannot read the kind of pixels in {path}: save it as 8 or 16 bits") from err
         raise ImageError(f"{path} is damaged: {reason(err)}") from err
 
 

@@ -275,7 +275,11 @@ def _deep_grey(image: Image.Image, profile: bytes | None, notes: list[str]) -> t
         bits = tags.get(258, (16,))[0]  # BitsPerSample; every other format scales to 16
         if bits == 32 and not signed:
             stored = stored.view(np.uint32)
-        values = stored.astype(np.float64) / (2 ** (bits - signed) - 1)
+        full, peak = 2 ** (bits - signed) - 1, int(stored.max())
+        if bits == 32 and 0 < peak <= 65535:  # as ImageJ and NumPy keep counts
+            full = 255 if peak <= 255 else 65535
+            notes.append(f"32-bit integers, {peak} at the most: taken for {full.bit_length()}-bit values")
+        values = stored.astype(np.float64) / full
         if tags.get(262) == 0:  # PhotometricInterpretation: white is zero
             values = 1 - values
     values = np.clip(values, 0, 1)

@@ -1,5 +1,6 @@
 """What is written where: photos, folders and globs become jobs, before any of them is done."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from fastnst import files, images, samples
 from fastnst.errors import ConfigError, ImageError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Plan:
 
     Args:
         jobs: what will be done.
-        failed: what was not found.
-        folder: where the pictures of several photos go, and the manifest; None where one photo is done.
+        failed: what was not found, or could not be read.
+        folder: where the pictures of several photos go, and the manifest; None where one photo was named.
     """
 
     jobs: tuple[Job, ...]
@@ -45,7 +48,8 @@ def plan(inputs: Sequence[str | Path], output: str | Path, style_name: str) -> P
     """Decide what is written where, so that no photo and no other picture is overwritten.
 
     Args:
-        inputs: photos, folders, globs or ``sample:NAME``. Folders keep their sub-folders in the output.
+        inputs: photos, folders, globs or ``sample:NAME``. Folders keep their sub-folders in the output; those
+            that cannot be read are among what failed.
         output: a file for one photo; a folder for more. One photo goes into a folder, which exists or whose
             name ends in a slash, as ``PHOTO-STYLE.jpg``.
         style_name: the STYLE in that name.
@@ -57,52 +61,58 @@ def plan(inputs: Sequence[str | Path], output: str | Path, style_name: str) -> P
     """
     if "" in (*inputs, output):
         raise ConfigError("a name is empty: a photo's, or the one after -o")
+    out = files.typed_path(str(output))
     names: dict[Path, Path] = {}  # of every photo, once: the name it would have in a folder
-    failed = []
+    failed: list[Failure] = []
     for item in inputs:
-        found = _photos(item, Path(output))
-        if isinstance(found, Failure):
-            failed.append(found)
-        else:
-            names |= {photo: name for photo, name in found.items() if photo not in names}
+        found = _photos(item, out, failed)
+        names |= {photo: name for photo, name in found.items() if photo not in names}
     if not names:
         raise ImageError(failed[0].message if failed else "there are no photos to stylise")
 
-    single = len(names) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
-    folder = str(output).endswith(("/", os.sep)) or Path(output).is_dir()
+    # How many photos a folder or a glob holds is chance: one alone is still not named.
+    single = len(inputs) == 1 and samples.resolve(str(inputs[0])) in names
+    folder = str(output).endswith(("/", os.sep)) or out.is_dir()
     if single and not folder:
-        jobs = [Job(next(iter(names)), Path(output))]
-        if Path(output).suffix.lower() not in images.WRITERS:
+        jobs = [Job(next(iter(names)), out)]
+        if out.suffix.lower() not in images.WRITERS:
             raise ConfigError(
                 f"{output} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)} "
                 "(or / for a folder)"
             )
-    elif not folder and Path(output).suffix.lower() in images.WRITERS:
-        raise ConfigError(f"{output} is one file and there are several photos: give -o a folder")
+    elif not folder and out.suffix.lower() in images.WRITERS:
+        raise ConfigError(f"{output} is one file, and folders, globs or several photos want a folder")
     else:
-        jobs = [
-            Job(photo, path) for photo, path in _in_folder(names, Path(output), style_name if single else "")
-        ]
+        jobs = [Job(photo, path) for photo, path in _in_folder(names, out, style_name if single else "")]
     photos = {os.path.realpath(photo) for photo in names}  # Path.resolve fails on links that go in circles
     for job in jobs:
         if os.path.realpath(job.output) in photos:
             raise ConfigError(f"{job.output} would overwrite a photo: give -o another name or folder")
     files.check_writable(jobs[0].output)
-    return Plan(tuple(jobs), tuple(failed), None if single else Path(output))
+    return Plan(tuple(jobs), tuple(failed), None if single else out)
 
 
-def _photos(item: str | Path, output: Path) -> dict[Path, Path] | Failure:
+def _photos(item: str | Path, output: Path, failed: list[Failure]) -> dict[Path, Path]:
     """The photos that one input stands for, and each one's name below the folder that the input names.
 
-    Pictures that an earlier run left in an output folder inside the input are not photos.
+    Pictures that an earlier run left in an output folder inside the input are not photos. An input that
+    cannot be read, and folders in it that cannot, join those that failed.
     """
+    before = len(failed)
+
+    def unreadable(err: OSError) -> None:
+        failed.append(Failure(Path(err.filename), f"cannot read folder {err.filename}: {err.strerror}"))
+
     try:
         path = samples.resolve(str(item))
-        photos = images.expand([path])
+        photos = images.expand([path], unreadable=unreadable)
     except ImageError as err:
-        return Failure(Path(item), str(err))
+        if len(failed) == before:  # otherwise there is a better reason why nothing was found
+            failed.append(Failure(Path(item), str(err)))
+        return {}
     except OSError as err:  # a name too long, or in a folder that is not ours to look into
-        return Failure(Path(item), f"cannot read {item}: {err.strerror or err}")
+        failed.append(Failure(Path(item), f"cannot read {item}: {err.strerror or err}"))
+        return {}
     if path.is_dir():
         root = path
     elif path.exists():
@@ -110,8 +120,11 @@ def _photos(item: str | Path, output: Path) -> dict[Path, Path] | Failure:
     else:  # a glob: what stands before the first wildcard
         root = Path(*takewhile(lambda part: not set(part) & set("*?["), path.parts))
     made = Path(os.path.realpath(output))
-    if made != Path(os.path.realpath(root)) and not path.is_file():
+    if Path(os.path.realpath(root)) in made.parents and not path.is_file():
+        everything = photos
         photos = [photo for photo in photos if made not in Path(os.path.realpath(photo)).parents]
+        if left := len(everything) - len(photos):
+            logger.info("%d pictures in %s are left out: taken for those of an earlier run", left, output)
     return {photo: photo.relative_to(root) for photo in photos}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -9,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Condition
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fastnst import files, images
-from fastnst.batching import SharedEngine, StoppedError
+from fastnst.batching import Room, SharedEngine
+from fastnst.big_pictures import at_once
 from fastnst.errors import FastNSTError, ImageError
 from fastnst.images import Photo
 from fastnst.interrupts import held
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 AHEAD = 2  # jobs in hand, a thread: one at work and one behind it
 NETWORK_BYTES = 400  # a px, in the largest network of conf/network in float32, and some more
-PIXEL_BYTES = 4  # a px of a photo or a picture in hand, beside the network
+PIXEL_BYTES = 4  # a px of a photo or a picture in hand, beside what ``paint`` takes
 SAMPLE = 16  # photos, about, whose size is looked at beforehand
 
 
@@ -47,7 +48,7 @@ class Done:
         height: of the picture, px.
         width: of the picture, px.
         ms: what repainting took; reading and writing are not in it, what else ran at the time is.
-        notes: what a user should know of how the photo was read.
+        notes: what a user should know of how the photo was read and done.
     """
 
     photo: Path
@@ -106,7 +107,7 @@ def stylise(
     memory = engine.budget() if memory is None else memory
     for folder in {job.output.parent for job in plan.jobs}:
         files.remove_abandoned(folder)
-    room = _Room(memory)
+    room = Room(memory)
     painted = partial(repaint, keep_colours=keep_colours, stroke=stroke, memory=memory, refine=refine)
 
     def do(job: Job) -> Done | Failure:
@@ -116,9 +117,13 @@ def stylise(
             file = opened(job.photo, size=size, min_side=engine.min_size, max_pixels=max_pixels)
             with file as (image, notes):
                 width, height = image.size if size is None else fitted(image.size, size)
+                images.format_of(job.output, height, width, quality)
                 pixels = image.size[0] * image.size[1] + height * width
-                network = engine.memory(int(height / stroke), int(width / stroke))
-                taken = room.enter(PIXEL_BYTES * pixels + min(memory, network))
+                whole = at_once(height, width, engine, stroke)
+                if whole > memory:
+                    more = math.ceil(whole / 1e8) / 10
+                    notes.append(f"done in tiles, many times slower; with --memory {more:g}GB it is not")
+                taken = room.enter(PIXEL_BYTES * pixels + min(memory, whole))
                 photo = Photo(*decode_bytes(image, size, notes), tuple(notes))
             del image  # Pillow's own copy of the pixels, for a large photo half a gigabyte
             start = perf_counter()
@@ -208,47 +213,6 @@ def _in_threads(
     finally:
         stop()
         pool.shutdown(cancel_futures=True)
-
-
-class _Room:
-    """Memory for pictures: who finds no room waits until others leave, but for one alone there always is.
-
-    Args:
-        size: bytes.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._taken = 0
-        self._closed = False
-        self._changed = Condition()
-
-    def enter(self, wanted: int) -> int:
-        """Wait for room, and give back how much is taken now.
-
-        Raises:
-            StoppedError: the room was closed before.
-        """
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed or not self._taken or self._taken + wanted <= self._size
-            )
-            if self._closed:
-                raise StoppedError
-            self._taken += wanted
-        return wanted
-
-    def leave(self, taken: int) -> None:
-        """Give room back."""
-        with self._changed:
-            self._taken -= taken
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Let nobody in from now on, not even who waits already."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
 
 
 def calls_at_once(

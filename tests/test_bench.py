@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import tiny_style
 
 from fastnst import bench, cli, contestants, environment, peak_memory, style_file
 from fastnst.bench import Record, interleaved, quartiles, turn
+from fastnst.cli.bench import _table
 from fastnst.contestants import EAGER, Contestant, gathered, opened
 from fastnst.errors import ConfigError, ImageError, StyleFileError
 
@@ -228,6 +229,11 @@ def test_records_go_to_stdout_and_to_a_file(home, quick, capsys):
     ]
     assert "timing" in err
     assert "measuring memory" in err
+    one = Record(**records[1])
+    assert [row.split("  ")[0] for row in _table([one, one])[1:]] == [one.network] * 2
+    assert [row.split("  ")[0] for row in _table([one, replace(one, style="other")])[1:]] == [
+        f"{one.network} ({style})" for style in (one.style, "other")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,32 @@ def test_the_command_writes_a_style(two, capsys, caplog):
     assert cli.main(["stylise", "photo.png", "-s", "new.safetensors", "-o", "out.png"]) == 0
 
 
+def test_a_blend_of_blends_is_of_the_base_too(two, tmp_path, capsys):
+    argv = ["blend", "first.safetensors", "second.safetensors", "-o", "new.safetensors"]
+    assert cli.main(argv) == 0
+    assert cli.main(["blend", "new.safetensors", "first.safetensors", "-o", "third.safetensors"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_two_styles_of_one_name_are_told_apart(two, tmp_path):
+    first, _ = two
+    blend(first, first, 0.25, tmp_path / "new.safetensors")
+    assert style_file.read(tmp_path / "new.safetensors").record["blend"] == {
+        "tiny (1)": 0.75,
+        "tiny (2)": 0.25,
+    }
+
+
+def test_licences_that_differ_are_not_the_blends(home):
+    tiny_style.write(home, "mit.safetensors", licence="MIT")
+    tiny_style.write(home, "cc.safetensors", licence="CC BY 4.0")
+    mit, cc = (style_file.read(home / f"{name}.safetensors") for name in ("mit", "cc"))
+    blend(mit, mit, 0.5, home / "new.safetensors")
+    assert style_file.read(home / "new.safetensors").record["licence"] == "MIT"
+    blend(mit, cc, 0.5, home / "new.safetensors")
+    assert "licence" not in style_file.read(home / "new.safetensors").record
+
+
 def test_styles_that_began_apart_are_warned_of(two, home, capsys):
     tiny_style.write(home, "scratch.safetensors", training={"init": "scratch"})
     assert cli.main(["blend", "first.safetensors", "scratch.safetensors", "-o", "new.safetensors"]) == 0
@@ -54,6 +80,7 @@ def test_styles_that_began_apart_are_warned_of(two, home, capsys):
     [
         (["none", "-o", "new.safetensors"], 1, "there is no style 'none'"),
         (["tiny.safetensors", "-o", "new.pt"], 1, "new.pt: the name of a style file ends in .safetensors"),
+        (["tiny.safetensors", "-o", "./first.safetensors"], 1, "would overwrite a style that it is made of"),
         (["wide.safetensors", "-o", "new.safetensors"], 1, "are not of one network"),
         (["tiny.safetensors", "-o", "new.safetensors", "--part", "2"], 2, "'--part'"),
         (["tiny.safetensors", "-o", "new.safetensors", "--part", "nan"], 2, "'--part'"),

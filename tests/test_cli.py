@@ -60,6 +60,7 @@ def test_every_style_on_a_photo_is_a_sheet(home, capsys, monkeypatch):
     ("arguments", "message"),
     [
         (["--sheet", "all.gif"], "cannot write all.gif: the suffix .gif names no format"),
+        (["--sheet", "./photo.png", "--photo", "photo.png"], "would overwrite the photo"),
         (["--sheet", "all.png", "--photo", "none.jpg"], "none.jpg"),
         (["--sheet", "all.png", "--photo", "sample:dog"], "dog"),
     ],
@@ -231,6 +232,12 @@ def test_a_terminal_gets_a_bar_a_task(capsys, monkeypatch):
     assert "training: 100%" in err
     assert "100/100 steps" in err
     assert "loss 1" in err
+
+
+def test_no_stderr_is_no_reason_to_fail(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with terminal_bar() as report:
+        report(Progress("training", 1, 2))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes are POSIX's")

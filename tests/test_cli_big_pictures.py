@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny_style
 
-from fastnst import big_pictures, images
+from fastnst import big_pictures, images, stylise
 from fastnst.cli import main
 
 STYLISE = ["stylise", "photo.png", "-s", "tiny.safetensors", "--precision", "float32", "--device", "cpu"]
@@ -23,8 +23,19 @@ def picture(name):
 def test_little_memory_gives_the_same_picture(large, monkeypatch, capsys):
     monkeypatch.setattr(big_pictures, "SMALLEST_TILE", 64)
     assert main([*STYLISE, "-o", "whole.png"]) == 0
+    assert "tiles" not in capsys.readouterr().err
     assert main([*STYLISE, "-o", "tiles.png", "--memory", "100kB"]) == 0
+    assert "photo.png: done in tiles, many times slower; with --memory 0.1GB it is not" in (
+        capsys.readouterr().err
+    )
     assert np.abs(picture("tiles.png") - picture("whole.png")).max() <= 2
+
+
+def test_more_than_a_format_holds_is_refused_before_the_work(large, monkeypatch, capsys):
+    monkeypatch.setitem(images._LONGEST, "WEBP", 100)
+    monkeypatch.setattr(stylise, "repaint", lambda *arguments, **options: pytest.fail("worked before"))
+    assert main([*STYLISE, "-o", "out.webp"]) == 1
+    assert "150x90 px are more than WEBP holds; .png and .tif can" in capsys.readouterr().err
 
 
 def test_strokes_of_another_size_give_another_picture_of_the_same_size(large):

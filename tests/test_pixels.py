@@ -106,6 +106,23 @@ def test_thirty_two_bit_grey_is_scaled_by_its_own_range(tmp_path, sample_format,
     np.testing.assert_allclose(images.read(path).rgb[0], values / full, atol=1e-6)
 
 
+@pytest.mark.parametrize(("peak", "full", "bits"), [(1, 255, 8), (200, 255, 8), (256, 65535, 16)])
+def test_small_thirty_two_bit_integers_are_taken_for_fewer_bits_and_said_so(tmp_path, peak, full, bits):
+    values = np.array([[0, peak // 2, peak]], np.int32)
+    picture = images.read(saved(tmp_path / "a.tif", Image.fromarray(values)))
+    np.testing.assert_allclose(picture.rgb[0], values / full, atol=1e-6)
+    assert picture.notes == (f"32-bit integers, {peak} at the most: taken for {bits}-bit values",)
+
+
+def test_a_sound_tiff_that_pillow_cannot_read_is_not_called_damaged(tmp_path):
+    path = saved(tmp_path / "a.tif", Image.fromarray(np.zeros((8, 8), np.int32)))
+    retag(path, 339, 6)  # SampleFormat: complex floats
+    with pytest.raises(
+        ImageError, match=r"cannot read the kind of pixels in .*a\.tif: save it as 8 or 16 bits"
+    ):
+        images.read(path)
+
+
 def test_sixteen_bit_grey_where_white_is_zero_is_inverted(tmp_path):
     path = saved(tmp_path / "a.tif", Image.fromarray(np.array([[0, 65535]], np.uint16)))
     retag(path, 262, 0)

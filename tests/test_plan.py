@@ -91,10 +91,51 @@ def test_a_photo_named_twice_is_done_once(home):
     assert outputs(["x", "x/a.jpg"], "out") == {"x/a.jpg": "out/a.jpg"}
 
 
-def test_pictures_of_an_earlier_run_are_no_photos(home):
+def test_pictures_of_an_earlier_run_are_no_photos(home, caplog):
     save(home / "x/a.jpg")
     save(home / "x/out/a.jpg")
-    assert outputs(["x"], "x/out") == {"x/a.jpg": "x/out/a.jpg"}
+    with caplog.at_level("INFO"):
+        assert outputs(["x"], "x/out") == {"x/a.jpg": "x/out/a.jpg"}
+    assert caplog.messages == ["1 pictures in x/out are left out: taken for those of an earlier run"]
+
+
+@pytest.mark.parametrize("item", ["x", "x/*.jpg"])
+def test_photos_below_the_output_folder_are_photos(home, item):
+    for name in ("x/a.jpg", "x/b.jpg"):
+        save(home / name)
+    assert outputs([item], ".") == {"x/a.jpg": "a.jpg", "x/b.jpg": "b.jpg"}
+
+
+def test_a_glob_is_a_glob_however_many_it_finds(home):
+    save(home / "x/a.jpg")
+    assert outputs(["x/*.jpg"], "out") == {"x/a.jpg": "out/a.jpg"}
+    save(home / "x/b[1].jpg")
+    assert outputs(["x/b[1].jpg"], "out/") == {"x/b[1].jpg": "out/b[1]-night.jpg"}
+
+
+def test_an_output_in_the_home_folder(home, monkeypatch):
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    save(home / "a.png")
+    assert outputs(["~/a.png"], "~/b.png") == {str(home / "a.png"): str(home / "b.png")}
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_the_others(home, monkeypatch):
+    save(home / "x/deep/a.jpg")
+    save(home / "x/lost/b.jpg")
+    scandir = os.scandir
+
+    def denied(path):
+        if Path(path).name == "lost":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    planned = plan(["x"], "out", "night")
+    assert [job.photo for job in planned.jobs] == [Path("x/deep/a.jpg")]
+    assert [failure.message for failure in planned.failed] == ["cannot read folder x/lost: Permission denied"]
+    with pytest.raises(ImageError, match="cannot read folder x/lost: Permission denied"):
+        plan(["x/lost"], "out", "night")
 
 
 @pytest.mark.parametrize(
@@ -102,8 +143,12 @@ def test_pictures_of_an_earlier_run_are_no_photos(home):
     [
         (["a.png"], "out", "out does not end as a picture"),
         (["a.png"], "out.gif", r"out\.gif does not end as a picture"),
-        (["a.png", "x/b.png"], "out.png", "several photos: give -o a folder"),
-        (["x"], "out.png", "several photos: give -o a folder"),
+        (
+            ["a.png", "x/b.png"],
+            "out.png",
+            r"out\.png is one file, and folders, globs or several photos want a folder",
+        ),
+        (["x"], "out.png", r"out\.png is one file, and folders"),
         (["a.png"], "a.png", r"a\.png would overwrite a photo"),
         (["a.png"], "x/../a.png", "would overwrite a photo"),
         (["x"], "x", "would overwrite a photo"),
@@ -129,7 +174,7 @@ def test_a_folder_that_is_a_file_is_found_out_before_the_work(home):
 def test_a_read_only_folder_is_found_out_before_the_work(home):
     save(home / "a.png")
     (home / "out").mkdir(mode=0o500)
-    with pytest.raises(FastNSTError, match="out is read-only"):
+    with pytest.raises(FastNSTError, match=r"cannot write out/new/b\.png: Permission denied"):
         plan(["a.png"], "out/new/b.png", "night")
 
 

@@ -81,7 +81,7 @@ class _Lines:
 @contextmanager
 def terminal_bar() -> Iterator[Report]:
     """A ``Report`` that shows tasks on stderr, one after the other, with time left and the latest note."""
-    shown = _Bars() if sys.stderr.isatty() else _Lines()
+    shown = _Bars() if sys.stderr is not None and sys.stderr.isatty() else _Lines()
     try:
         yield shown
     finally:

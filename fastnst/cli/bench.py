@@ -1,5 +1,6 @@
 """``fastnst bench``: how fast networks are here."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,6 +134,7 @@ def command(
     from fastnst.cli.bar import terminal_bar
 
     if json_file is not None:
+        json_file = files.typed_path(str(json_file))
         files.check_writable(json_file)
     with (
         interrupts.terminable(),
@@ -161,11 +163,14 @@ def _table(records: "Sequence[Record]") -> list[str]:
     """Aligned lines, names to the left and numbers to the right."""
     heads = ("NETWORK", "ENGINE", "PRECISION", "SIZE", "BATCH", "THREADS", "MS", "IQR", "RATIO", "MB")
     rows: list[tuple[str, ...]] = [heads]
+    styles = {(one.network, one.style) for one in records}
+    several = Counter(network for network, _ in styles)
     for one in records:
         numbers = (one.size, one.batch, one.threads, f"{one.ms_median:.1f}", f"{one.ms_iqr:.1f}")
         ratio = "" if one.ratio is None else f"{one.ratio:.1f}"
         memory = "" if one.peak_mb is None else f"{one.peak_mb:.0f}"
-        names = (printable(one.network), one.engine, one.precision)
+        network = f"{one.network} ({one.style})" if several[one.network] > 1 else one.network
+        names = (printable(network), one.engine, one.precision)
         rows.append((*names, *(str(number) for number in numbers), ratio, memory))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (

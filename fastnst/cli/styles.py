@@ -9,7 +9,7 @@ import click
 
 from fastnst import style_file
 from fastnst.cli import printable, say
-from fastnst.errors import StyleFileError
+from fastnst.errors import ConfigError, StyleFileError
 from fastnst.style_file import Style
 
 KEYS = ("name", "title", "artist", "year")
@@ -91,9 +91,12 @@ def _sheet(styles: list[Style], file: str, photo: str, size: int) -> None:
     from fastnst.files import check_writable, typed_path
     from fastnst.gallery import gallery
 
-    path = typed_path(file)
+    path, source = typed_path(file), samples.resolve(photo)
+    if path.resolve() == source.resolve():
+        raise ConfigError(f"{file} would overwrite the photo: give --sheet another name")
+    images.format_of(path, 1, 1)
     check_writable(path)
-    picture = gallery(styles, images.load(samples.resolve(photo), size=size))
+    picture = gallery(styles, images.load(source, size=size))
     images.save(path, images.Photo(np.asarray(picture.convert("RGB")), None))
 
 
