@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastnst import config
 from fastnst.errors import ConfigError, FastNSTError
@@ -20,11 +20,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def application(name: str, job: Callable[[DictConfig, Path], None], argv: Sequence[str]) -> None:
+def application(
+    name: str,
+    job: Callable[[DictConfig, Path], None],
+    argv: Sequence[str],
+    *,
+    destination: Callable[[DictConfig], Any] = lambda cfg: cfg.out,
+) -> None:
     """Run ``job`` as a Hydra application on ``conf/<name>.yaml``, with sweeps and ``--cfg job``.
 
     The job gets the settings and its run folder, made by Hydra; the working directory stays the user's. In a
-    sweep the other jobs go on when one fails.
+    sweep the other jobs go on when one fails, and none overwrites what an earlier one wrote.
+
+    Args:
+        name: of the command and its settings.
+        job: what is done.
+        argv: ``key=value`` settings, and Hydra's flags.
+        destination: where a job with these settings writes.
 
     Raises:
         FastNSTError: an override names nothing, or the job raised one.
@@ -44,10 +56,13 @@ def application(name: str, job: Callable[[DictConfig, Path], None], argv: Sequen
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
-            if cfg.out in outs:
+            out = destination(cfg)
+            if out is not None and str(out) in outs:
                 number = "${hydra:job.num}"
-                raise ConfigError(f"an earlier run wrote out={cfg.out}: {number} in it tells them apart")
-            outs.update([cfg.out] if cfg.out else [])
+                raise ConfigError(
+                    f"an earlier run wrote {out}: out=NAME with {number} in it tells them apart"
+                )
+            outs.add(str(out))
             job(cfg, run_dir)
         except (FastNSTError, OSError) as err:  # Hydra would print what it thinks of it, too
             failed.append(err)

@@ -51,7 +51,7 @@ KINDS = {
     "border": Kind(
         "levels by which the outer 8 px differ from those inside them, the photos' own difference taken off",
         8.0,
-        "loss.padding=replicate, or a larger data.size",
+        "more steps, or loss.padding=replicate where it is zeros",
     ),
     "clipping": Kind(
         "share of colours at the ends of the range, beyond those of the painting and the photo",

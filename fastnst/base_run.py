@@ -35,6 +35,11 @@ from fastnst.vgg import VGG19Features, choose_dtype
 logger = logging.getLogger(__name__)
 
 
+def destination(settings: BaseSettings) -> Path:
+    """The file that ``train_base`` writes."""
+    return files.typed_path(settings.out or f"bases/{settings.network.name}{style_file.SUFFIX}")
+
+
 @devices.enough_memory("try a smaller data.batch_size or data.size")
 def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None = None) -> Path:
     """Train one network for several paintings and write what they share.
@@ -48,7 +53,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
         FastNSTError: a setting, a painting, the photos or the weights cannot be used.
         Stopped: Ctrl-C or SIGTERM; the state is saved.
     """
-    out = files.typed_path(settings.out or f"bases/{settings.network.name}{style_file.SUFFIX}")
+    out = destination(settings)
     if out.suffix != style_file.SUFFIX:
         raise ConfigError(f"out={out}: the name of a base ends in {style_file.SUFFIX}")
     files.check_writable(out)
@@ -58,6 +63,8 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
     device = trainers.accelerator(settings)
+    trainers.trainer(settings, run_dir, device, [])  # to find mistakes before the work
+    data.check(settings.data)
 
     torch.manual_seed(settings.seed)
     network = networks.build(settings.network.name, settings.network.arguments)
@@ -89,7 +96,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     if not len(photos.held_out):
         raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
     module = BaseTraining(network, fitted, styles, optim=settings.optim, steps=steps, seed=settings.seed)
-    module.identity = checkpoints.base_identity(settings, found, photos.fingerprint)
+    module.identity = checkpoints.base_identity(settings, found) | {"photos": photos.fingerprint}
     module.calibration = {name: each.record() for name, each in found.items()}
     if checkpoint is not None:
         checkpoints.check_same(checkpoint, module.identity, steps)

@@ -12,6 +12,15 @@ from fastnst.strengths_sheet import strengths_sheet
 from fastnst.vgg import choose_dtype
 
 
+def destination(settings: CalibrateSettings) -> Path:
+    """The sheet that ``run`` writes.
+
+    Raises:
+        FastNSTError: nothing names it, and there is no painting to name it by.
+    """
+    return files.typed_path(settings.out or f"{paintings.style_name(settings.painting)}-strengths.png")
+
+
 @devices.enough_memory("try a smaller calibration.photo_size or painting.size")
 def run(settings: CalibrateSettings, *, report: Report | None = None) -> tuple[Path | None, Calibration]:
     """Find the numbers and write the sheet of all style weights; None where none had to be tried.
@@ -19,7 +28,7 @@ def run(settings: CalibrateSettings, *, report: Report | None = None) -> tuple[P
     Raises:
         FastNSTError: a setting, the painting or the weights cannot be used, or the sheet cannot be written.
     """
-    out = files.typed_path(settings.out or f"{paintings.style_name(settings.painting)}-strengths.png")
+    out = destination(settings)
     if out.suffix.lower() not in images.WRITERS:
         raise ConfigError(
             f"out={out} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)}"

@@ -118,6 +118,8 @@ def _sized(
     """The painting in the largest size that keeps its detail, and why."""
     *smaller, largest = sorted(settings.sizes)
     picture = paintings.load(painting, largest)
+    ratio = largest / min(picture.rgb.shape[1:])
+    smaller = [size for size in smaller if size >= paintings.MIN_SIDE * ratio]  # of a long scroll few are
     found = [*(paintings.resized(picture, size) for size in smaller), picture]
     rich = []
     for picture in found:

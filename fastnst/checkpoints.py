@@ -64,13 +64,12 @@ def found(path: Path, kind: str) -> dict[str, Any]:
     return record
 
 
-def identity(settings: TrainSettings, *, painting: str, photos: str) -> dict[str, Any]:
-    """What must be the same for a run to go on as if it had never stopped.
+def identity(settings: TrainSettings, *, painting: str) -> dict[str, Any]:
+    """What must be the same for a run to go on as if it had never stopped, beside the photos.
 
     Args:
         settings: of the run.
         painting: its SHA-256.
-        photos: their fingerprint.
     """
     return {
         "kind": "style",
@@ -78,25 +77,22 @@ def identity(settings: TrainSettings, *, painting: str, photos: str) -> dict[str
         "painting.size": settings.painting.size,
         "painting.strength": settings.painting.strength,
         "init": settings.init,
-        **_shared(settings, photos),
+        **_shared(settings),
     }
 
 
-def base_identity(
-    settings: BaseSettings, paintings: Mapping[str, Calibration], photos: str
-) -> dict[str, Any]:
+def base_identity(settings: BaseSettings, paintings: Mapping[str, Calibration]) -> dict[str, Any]:
     """``identity`` of a base.
 
     Args:
         settings: of the run.
         paintings: what was found out about each.
-        photos: their fingerprint.
     """
     seen = {name: [each.picture.sha256, each.painting.strength] for name, each in paintings.items()}
-    return {"kind": "base", "paintings": seen, **_shared(settings, photos)}
+    return {"kind": "base", "paintings": seen, **_shared(settings)}
 
 
-def _shared(settings: TrainSettings | BaseSettings, photos: str) -> dict[str, Any]:
+def _shared(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
     devices_and_more = ("devices", "num_nodes", "accumulate_grad_batches", "precision")
     return {
         "network": asdict(settings.network),
@@ -104,7 +100,6 @@ def _shared(settings: TrainSettings | BaseSettings, photos: str) -> dict[str, An
         "calibration": asdict(settings.calibration),
         "vgg": asdict(settings.vgg),
         "optim": asdict(settings.optim),
-        "photos": photos,
         "seed": settings.seed,
         **{f"data.{name}": getattr(settings.data, name) for name in CROPS},
         **{f"trainer.{name}": settings.trainer.get(name) for name in devices_and_more},

@@ -22,8 +22,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from fastnst import images, photo_sources, photo_store, samples
-from fastnst.errors import ConfigError
+from fastnst.errors import ConfigError, DataError
 from fastnst.photo_sources import FileSource, HubSource
+from fastnst.photo_split import divided, unlike
 from fastnst.photo_store import PhotoStore, Skipped
 from fastnst.progress import Report
 
@@ -34,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 FEW = 200  # photos: with fewer, styles come out visibly poorer
 
-# the second number of each seed: one stream of random numbers for each purpose
-CROP, ORDER, SPLIT = 1, 2, 3
+# the second number of each seed: one stream of random numbers for each purpose (photo_split.SPLIT is 3)
+CROP, ORDER = 1, 2
 
 
 class PhotoDataset(Dataset[Tensor]):
@@ -185,9 +186,7 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
         DataError: there is no usable photo, or the source cannot be read.
         FastNSTError: the cache folder cannot be written.
     """
-    held_out_files: list[Path] = []
-    if settings.val_path is not None:
-        held_out_files = photo_sources.find([settings.val_path])
+    held_out_files = _held_out_files(settings)
     # Large enough for the smallest crop to be reduced, not enlarged: networks should not learn from blur.
     kept = round(settings.size / settings.scale)
     store = photo_store.build(_source(settings, held_out_files), size=settings.size, kept=kept, report=report)
@@ -199,8 +198,11 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
         skipped = store.skipped + held_out_store.skipped
     else:
         held_out_store = store
-        rows, held_out_rows = _divided(store.usable, settings.val_limit, seed=seed)
+        rows, held_out_rows = divided(store.usable, settings.val_limit, seed=seed)
         skipped = store.skipped
+    rows = unlike(store, rows, held_out_store, held_out_rows)
+    if not len(rows):
+        raise DataError("no photo is left to train on: all are the same as held-out ones")
     _warn(len(rows), len(held_out_rows), skipped, store.folder, embedded=settings.source == "samples")
     division: list[Any] = [store.digest, held_out_store.digest, rows.tolist(), held_out_rows.tolist()]
     return Photos(
@@ -211,6 +213,21 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
         source=_public_name(settings),
         folder=store.folder,
     )
+
+
+def check(settings: DataSettings) -> None:
+    """Find out, before other work, whether folders of photos are there and hold some; no photo is read.
+
+    Raises:
+        ConfigError, DataError: as from ``prepare``.
+    """
+    _source(settings, _held_out_files(settings))
+
+
+def _held_out_files(settings: DataSettings) -> list[Path]:
+    if settings.val_path is None:
+        return []
+    return photo_sources.find([settings.val_path], setting="data.val_path")
 
 
 def _source(settings: DataSettings, held_out: list[Path]) -> FileSource | HubSource:
@@ -231,6 +248,9 @@ def _source(settings: DataSettings, held_out: list[Path]) -> FileSource | HubSou
             raise ConfigError(
                 "data.source=hub needs one dataset: data.path=NAME/ON_THE_HUB, or a local folder of one"
             )
+        local = Path(paths).expanduser().resolve()
+        if any(local in path.resolve().parents for path in held_out):
+            raise ConfigError("data.val_path lies in data.path: those photos would be trained on")
         return HubSource(paths, split=settings.split, column=settings.column, limit=settings.limit)
     raise ConfigError(f"data.source must be hub, folder or samples, not {settings.source!r}")
 
@@ -240,16 +260,6 @@ def _public_name(settings: DataSettings) -> str:
     if settings.source == "hub" and not Path(settings.path).expanduser().is_dir():
         return f"hub: {settings.path}"
     return "folder" if settings.source == "hub" else settings.source
-
-
-def _divided(
-    usable: NDArray[np.int64], limit: int, *, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on, and rows held out: ``limit``, but a fifth at most (of two to four photos: one)."""
-    count = len(usable)
-    wanted = min(limit, max(1, count // 5)) if count > 1 else 0
-    order = np.random.default_rng((seed, SPLIT, 0)).permutation(count)
-    return np.sort(usable[order[wanted:]]), np.sort(usable[order[:wanted]])
 
 
 def _warn(count: int, held_out: int, skipped: tuple[Skipped, ...], folder: Path, *, embedded: bool) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from fastnst.errors import TrainingError
 
 ADVICE = (
-    "Try a lower optim.lr (half of it), a longer optim.warmup, trainer.precision=32-true and "
+    "Begin anew with a lower optim.lr (half of it), a longer optim.warmup, trainer.precision=32-true and "
     "vgg.precision=float32, or a lower loss.style_weight"
 )
 

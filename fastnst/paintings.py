@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 BUILTIN = "builtin:brushstrokes"
 _BUILTIN_LARGEST = 4096  # px
-_MIN_SIDE = 32  # px: after VGG-19's four poolings 2x2 positions are left to correlate
+MIN_SIDE = 32  # px: after VGG-19's four poolings 2x2 positions are left to correlate
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def _find(image: str, settings: PaintingSettings) -> Path:
 
 
 def _read(path: Path, size: int) -> NDArray[np.float32]:
-    picture = images.read(path, size=size, min_side=_MIN_SIDE)
+    picture = images.read(path, size=size, min_side=MIN_SIDE)
     for note in picture.notes:
         logger.warning("%s: %s", path, note)
     if picture.alpha is None:

@@ -6,14 +6,18 @@ hands them out in a fixed order from any place on. ``photo_store`` keeps what co
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fastnst import images
+from fastnst import files, images
 from fastnst.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 PhotoStream = Generator[tuple[str, Path | bytes], None, None]  # names with files or encoded pictures
 
@@ -131,32 +135,53 @@ class HubSource:
         return stream
 
 
-def find(folders: Sequence[str], *, leave_out: Sequence[Path] = ()) -> list[Path]:
+def find(folders: Sequence[str], *, setting: str = "data.path", leave_out: Sequence[Path] = ()) -> list[Path]:
     """Pictures in folders, at any depth, in the order of the folders and of their names.
 
     Args:
         folders: searched through symbolic links too, but each real folder once. Hidden files are left out.
-        leave_out: files not to return, such as the held-out ones.
+        setting: that names the folders.
+        leave_out: files not to return, nor copies of them, such as the held-out ones.
 
     Raises:
         DataError: a folder is missing, or there is no picture.
     """
     found: dict[Path, Path] = {}  # real file -> as it was found
     seen: set[Path] = set()
-    for folder in (Path(text).expanduser() for text in folders):
-        if not folder.is_dir():
+    for text in folders:
+        folder = Path(text).expanduser()
+        if not text or not folder.is_dir():
             what = "is a file, not a folder" if folder.is_file() else "does not exist"
-            raise DataError(f"the folder of photos {folder} {what}; give one with data.path=FOLDER")
+            raise DataError(f"the folder of photos {text!r} {what}; give one with {setting}=FOLDER")
         for path in _pictures(folder, seen):
             found.setdefault(path.resolve(), path)
-    for path in leave_out:
-        found.pop(path.resolve(), None)
-    paths = list(found.values())
-    if not paths:
+    if not found:
         raise DataError(
             f"no photos in {', '.join(folders)}: no files that end in {', '.join(sorted(images.SUFFIXES))}"
         )
-    return paths
+    for path in leave_out:
+        found.pop(path.resolve(), None)
+    copies = _copies(found.values(), leave_out)
+    if copies:
+        logger.warning("%d photos are copies of held-out ones, and not trained on", len(copies))
+    if len(copies) == len(found):
+        raise DataError(f"every photo in {', '.join(folders)} is held out: give others with {setting}=FOLDER")
+    return [path for path in found.values() if path not in copies]
+
+
+def _copies(paths: Iterable[Path], originals: Iterable[Path]) -> set[Path]:
+    """Those of ``paths`` that have the very bytes of an original."""
+    by_bytes: dict[int, set[str]] = {}
+    for path in originals:
+        with suppress(OSError):
+            by_bytes.setdefault(path.stat().st_size, set()).add(files.sha256(path))
+    copies = set()
+    for path in paths:
+        with suppress(OSError):
+            same = by_bytes.get(path.stat().st_size)
+            if same and files.sha256(path) in same:
+                copies.add(path)
+    return copies
 
 
 def spread(paths: Sequence[Path], limit: int | None) -> list[Path]:
@@ -185,7 +210,8 @@ def _file_identity(path: Path) -> str:
         status = path.stat()
     except OSError:  # a dangling link: its photo is skipped when it is read
         return f"{path.resolve()} missing"
-    return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    unreadable = "" if os.access(path, os.R_OK) else " unreadable"  # may be readable the next time
+    return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}{unreadable}"
 
 
 def _name(value: Any) -> str:

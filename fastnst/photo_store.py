@@ -8,6 +8,7 @@ JPEG, or the reason why it is left out. So the number of rows tells where a brok
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 FORMAT = 1  # raised when stores made before can no longer be used
 ROWS = 256  # photos per Arrow file: what a killed run may lose
 QUALITY = 95  # of the JPEGs
+PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE}  # no fault of the photo's
 
 
 class Source(Protocol):
@@ -135,6 +137,10 @@ def _prepared(name: str, encoded: Path | bytes, scratch: Path, *, size: int, kep
     try:
         picture = images.read(path, size=_longer_side(path, kept))
     except ImageError as err:
+        if getattr(err.__cause__, "errno", None) in PASSING:
+            raise DataError(
+                f"{str(err).replace(str(path), name)}; the same command goes on from there"
+            ) from err
         return {"name": name, "jpeg": None, "reason": str(err).replace(str(path), name)}
     if min(picture.height, picture.width) < (least := smallest_side(size)):
         reason = (

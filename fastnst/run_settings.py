@@ -19,6 +19,8 @@ from fastnst.settings import (
     require,
 )
 
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")  # weights stay float32 in all
+
 # No field has a default: a number that shapes a picture is written once, in conf/.
 
 
@@ -86,6 +88,11 @@ def _check_run(settings: TrainSettings | BaseSettings) -> None:
         require(value >= 1, f"{name} must be at least 1 step, not {value}")
     steps = settings.trainer.get("max_steps")
     require(type(steps) is int and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}")
+    precision = settings.trainer.get("precision", "auto")
+    require(
+        precision in PRECISIONS,
+        f"trainer.precision must be one of {', '.join(PRECISIONS)}, not {precision!r}",
+    )
     for name in ("val_check_interval", "accumulate_grad_batches"):
         value = settings.trainer.get(name, 1)
         whole = type(value) is int and value >= 1

@@ -140,6 +140,8 @@ def fit(
     fitting = trainer(
         settings, run_dir, accelerator, [watch] if aside else [watch, keep], log=not aside, **changes
     )
+    if not aside:
+        _keep_losses(run_dir / "metrics.csv")
     photo_data = PhotoData(photos, settings.data, steps=module.steps, seed=seed)
     with quiet():
         try:
@@ -157,6 +159,13 @@ def fit(
     if fitting.global_step == 0:
         raise TrainingError("no step was done: limits such as trainer.limit_train_batches allow none")
     return fitting, photo_data
+
+
+def _keep_losses(path: Path) -> None:
+    """Put the losses of an earlier run in this folder aside, which Lightning would empty."""
+    if path.exists():
+        earlier = len(list(path.parent.glob(f"{path.stem}-*{path.suffix}")))
+        path.rename(path.with_stem(f"{path.stem}-{earlier + 1}"))
 
 
 @contextmanager

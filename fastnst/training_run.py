@@ -48,6 +48,16 @@ GUARDED = 32  # held-out photos that are looked at for artefacts
 JUDGED = 8  # of them, that tell how far strengths above 1 go
 
 
+def destination(settings: TrainSettings) -> Path:
+    """The style file that ``train`` writes.
+
+    Raises:
+        FastNSTError: nothing names it, and there is no painting to name it by.
+    """
+    name = settings.out or f"styles/{paintings.style_name(settings.painting)}{style_file.SUFFIX}"
+    return files.typed_path(name)
+
+
 @devices.enough_memory("try a smaller data.batch_size, data.size or painting.size")
 def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = None) -> Path:
     """Train a style and write its file.
@@ -64,15 +74,15 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
         FastNSTError: a setting, the painting, the photos or the weights cannot be used, or training failed.
         Stopped: Ctrl-C or SIGTERM; the state is saved.
     """
-    out = files.typed_path(
-        settings.out or f"styles/{paintings.style_name(settings.painting)}{style_file.SUFFIX}"
-    )
+    out = destination(settings)
     if out.suffix != style_file.SUFFIX:
         raise ConfigError(f"out={out}: the name of a style file ends in {style_file.SUFFIX}")
     files.check_writable(out)
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
     device = trainers.accelerator(settings)
+    trainers.trainer(settings, run_dir, device, [])  # to find mistakes before the work
+    data.check(settings.data)
 
     torch.manual_seed(settings.seed)
     network = _first_network(settings)
@@ -90,12 +100,15 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     painting = found.picture
     loss = losses.build(found.loss, weights, strength=settings.painting.strength, dtype=dtype)
     style = loss.style_target(torch.from_numpy(painting.rgb)[None])
+    identity = checkpoints.identity(settings, painting=painting.sha256)
+    if checkpoint is not None:
+        checkpoints.check_same(checkpoint, identity, steps)
     photos = data.prepare(settings.data, seed=settings.seed, report=report)
     if not len(photos.held_out):
         raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
 
     module = StyleTraining(network, loss, style, optim=settings.optim, steps=steps)
-    identity = checkpoints.identity(settings, painting=painting.sha256, photos=photos.fingerprint)
+    identity["photos"] = photos.fingerprint
     module.identity, module.calibration = identity, found.record()
     if checkpoint is not None:
         checkpoints.check_same(checkpoint, identity, steps)
@@ -184,8 +197,9 @@ def _artefacts(network: StyleNetwork, photos: HeldOutDataset, painting: Painting
     with torch.no_grad():
         pictures = [network(photo[None])[0].numpy() for photo in chosen]
     scores = artefacts([photo.numpy() for photo in chosen], pictures, painting.rgb)
-    for warning in artefact_warnings(scores):
-        logger.warning("%s", warning)
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        for warning in artefact_warnings(scores):
+            logger.warning("%s", warning)
     return scores
 
 

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from fastnst import training_run
 from fastnst.application import application
+from fastnst.cli import train
 from fastnst.errors import ConfigError, FastNSTError, ImageError
 
 
@@ -106,7 +108,16 @@ def test_a_sweep_does_not_overwrite_its_own_picture(caplog):
     with pytest.raises(FastNSTError, match=r"^1 of the runs failed$"):
         application("gatys", lambda cfg, _: done.append(cfg.content), ["-m", "content=a,b", "out=c.png"])
     assert done == ["a"]
-    assert "an earlier run wrote out=c.png: ${hydra:job.num} in it tells them apart" in caplog.text
+    assert "an earlier run wrote c.png: out=NAME with ${hydra:job.num} in it tells them apart" in caplog.text
+
+
+def test_a_sweep_does_not_overwrite_what_it_named_itself(home, caplog, monkeypatch):
+    done = []
+    monkeypatch.setattr(training_run, "train", lambda settings, *_, **__: done.append(settings.seed))
+    with pytest.raises(FastNSTError, match=r"^1 of the runs failed$"):
+        train.run(["-m", "painting=brushstrokes", "seed=0,1"])
+    assert done == [0]
+    assert "an earlier run wrote styles/brushstrokes.safetensors: out=NAME" in caplog.text
 
 
 def test_a_run_folder_that_cannot_be_made_is_the_systems_error(home):

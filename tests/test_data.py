@@ -1,10 +1,13 @@
 """Photos for training: prepared once, resumed, the same on every run."""
 
+import errno
 import io
 import json
 import logging
 import multiprocessing
+import os
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from fastnst import photo_sources, photo_store
 from fastnst.data import Photos, PositionSampler, prepare
-from fastnst.errors import ConfigError, DataError
+from fastnst.errors import ConfigError, DataError, ImageError
 from fastnst.settings import DataSettings
 
 FOLDER = DataSettings(
@@ -115,7 +118,7 @@ def test_a_crop_neither_squashes_nor_leaves_the_photo(tmp_path):
     wide = tmp_path / "wide"
     wide.mkdir()
     for number in range(2):
-        picture(0, width=120, height=40).save(wide / f"{number}.png")
+        picture(number, width=120, height=40).save(wide / f"{number}.png")
     photos = prepare(replace(FOLDER, path=str(wide), scale=1.0), seed=0)
     for position in range(20):
         item = photos.train[position, 0]
@@ -205,6 +208,64 @@ def test_a_held_out_folder_inside_the_photos_is_left_out_of_training(folder):
     assert all("/val/" not in name for name in photos.train.store.dataset["name"])
     # 10 is the first number of the held-out folder: red 200
     assert photos.held_out[0][0].mean() * 255 == pytest.approx(200, abs=4)
+
+
+@pytest.mark.parametrize("val_path", [True, False])
+def test_copies_of_held_out_photos_are_not_trained_on(tmp_path, caplog, val_path):
+    photos = write(tmp_path / "photos", 6)
+    shutil.copytree(photos, tmp_path / "copies")
+    write(tmp_path / "copies", 2, first=6)
+    both = replace(FOLDER, path=[str(photos), str(tmp_path / "copies")], scale=1.0)
+    chosen = replace(both, path=str(tmp_path / "copies"), val_path=str(photos)) if val_path else both
+    found = prepare(chosen, seed=1)
+    trained = {found.train.store.dataset[int(row)]["jpeg"] for row in found.train.rows}
+    held_out = {found.held_out.store.dataset[int(row)]["jpeg"] for row in found.held_out.rows}
+    assert len(held_out) == 2
+    assert len(trained) == (2 if val_path else 6)
+    assert not trained & held_out
+    assert "held-out ones, and not trained on" in caplog.text
+
+
+def test_photos_that_are_all_held_out_are_an_error_that_says_so(folder, coco):
+    with pytest.raises(DataError, match=r"every photo in .*photos is held out: give others with data\.path"):
+        prepare(replace(FOLDER, path=str(folder), val_path=str(folder)), seed=0)
+    (folder / "same").mkdir()
+    for number in range(5):
+        picture(0).save(folder / "same" / f"{number}.png")
+    with pytest.raises(DataError, match="no photo is left to train on"):
+        prepare(replace(FOLDER, path=str(folder / "same")), seed=0)
+    write(coco / "val", 2)
+    hub = replace(FOLDER, source="hub", path=str(coco), val_path=str(coco / "val"))
+    with pytest.raises(ConfigError, match=r"data\.val_path lies in data\.path"):
+        prepare(hub, seed=0)
+
+
+def test_a_photo_that_was_unreadable_is_tried_again(folder, monkeypatch):
+    path = folder / "000.jpg"
+    source = photo_sources.FileSource([path], title="")
+    before = source.identity
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)
+        assert source.identity != before
+    assert source.identity == before
+
+
+def test_a_failing_disk_is_no_fault_of_the_photo(folder, monkeypatch):
+    read = photo_store.images.read
+
+    def fail(path, **options):
+        if path.name == "004.jpg":
+            raise ImageError(f"cannot read {path}: Input/output error") from OSError(errno.EIO, "")
+        return read(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(photo_store.images, "read", fail)
+        with pytest.raises(
+            DataError, match=r"004\.jpg: Input/output error; the same command goes on from there"
+        ):
+            prepare(replace(FOLDER, path=str(folder)), seed=1)
+    photos = prepare(replace(FOLDER, path=str(folder)), seed=1)
+    assert len(photos.train) + len(photos.held_out) == 10
 
 
 def test_folders_are_searched_nested_sorted_and_once(tmp_path):
@@ -474,12 +535,14 @@ def test_folders_that_cannot_work_are_errors_before_anything_is_written(tmp_path
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     for name, message in [
-        ("missing", "missing does not exist"),
-        ("file", "file is a file, not a folder"),
+        ("missing", "missing' does not exist"),
+        ("file", "file' is a file, not a folder"),
         ("empty", "no photos in .*empty: no files that end in .*jpg"),
     ]:
         with pytest.raises(DataError, match=message):
             prepare(replace(FOLDER, path=str(tmp_path / name)), seed=1)
+    with pytest.raises(DataError, match=r"'' does not exist; give one with data\.val_path=FOLDER"):
+        prepare(replace(FOLDER, path=str(tmp_path), val_path=""), seed=1)
     for path in (None, []):
         with pytest.raises(ConfigError, match=r"data=folder needs data\.path=FOLDER"):
             prepare(replace(FOLDER, path=path), seed=1)

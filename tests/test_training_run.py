@@ -109,8 +109,12 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
     assert not (tmp_path / "a.safetensors").exists()
     assert signal.getsignal(number) is before
     chosen.resume = str(tmp_path / "run")
+    before_the_stop = (tmp_path / "run/metrics.csv").read_text()
     train(chosen, tmp_path / "again")
     assert sorted(losses(tmp_path / "again")) == [3, 4, 5]
+    train(chosen, tmp_path / "run")
+    assert sorted(losses(tmp_path / "run")) == [3, 4, 5]
+    assert (tmp_path / "run/metrics-1.csv").read_text() == before_the_stop
 
 
 @pytest.mark.parametrize("change", ["seed=1", "data.batch_size=1", "loss.style_weight=3", "painting.size=72"])
@@ -179,7 +183,9 @@ def test_training_starts_from_a_style(tmp_path):
         (["resume=README.md"], ConfigError, "README.md is not a checkpoint that fastnst wrote"),
         (["painting.image=none.jpg"], ImageError, "none.jpg"),
         (["+trainer.colour=red"], ConfigError, "trainer: .*colour"),
-        (["trainer.precision=17"], ConfigError, "trainer: .*17"),
+        (["trainer.precision=17"], ConfigError, r"trainer\.precision must be one of auto, .*, not 17"),
+        (["trainer.precision=bf16-true"], ConfigError, "trainer.precision must be one of"),
+        (["data.val_path=none"], DataError, r"'none' does not exist; give one with data\.val_path"),
         (["data=folder", "data.path=empty"], DataError, "empty"),
         (["network.arguments.width=0"], ConfigError, "width of the johnson network"),
         (["out=empty.safetensors"], FastNSTError, "cannot write empty.safetensors: it is a folder"),
@@ -193,6 +199,7 @@ def test_a_mistake_is_told_before_the_first_step(tmp_path, overrides, error, mes
     (tmp_path / "empty.safetensors").mkdir()
     (tmp_path / "README.md").write_text("text")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vgg_weights, "load", lambda *_, **__: pytest.fail("worked before"))
     with pytest.raises(error, match=message):
         train(settings("trainer.max_steps=1", *overrides), tmp_path / "run")
 

@@ -37,7 +37,12 @@ def run(argv: list[str]) -> None:
         with terminal_bar() as report:
             say(str(train_base(settings, run_dir, report=report)), to_stdout=True)
 
-    application("base", job, argv)
+    def destination(cfg: "DictConfig") -> Path:
+        from fastnst.base_run import destination
+
+        return destination(config.typed(BaseSettings, cfg))
+
+    application("base", job, argv, destination=destination)
 
 
 command = SettingsCommand("base", TEXT, run)

@@ -46,8 +46,15 @@ def run(argv: list[str]) -> None:
             say(printable(reason), to_stdout=True)
         if out is not None:
             say(click.format_filename(out), to_stdout=True)
+        else:
+            say("fastnst: no sheet: no style weight had to be tried (loss.style_weight=auto)")
 
-    application("calibrate", job, argv)
+    def destination(cfg: "DictConfig") -> Path:
+        from fastnst.calibrate_run import destination
+
+        return destination(config.typed(CalibrateSettings, cfg))
+
+    application("calibrate", job, argv, destination=destination)
 
 
 command = SettingsCommand("calibrate", TEXT, run)

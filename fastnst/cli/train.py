@@ -49,7 +49,12 @@ def run(argv: list[str]) -> None:
         if first:
             say(str(out), to_stdout=True)
 
-    application("train", job, argv)
+    def destination(cfg: "DictConfig") -> Path:
+        from fastnst.training_run import destination
+
+        return destination(config.typed(TrainSettings, cfg))
+
+    application("train", job, argv, destination=destination)
 
 
 command = SettingsCommand("train", TEXT, run)
