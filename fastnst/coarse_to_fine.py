@@ -83,8 +83,8 @@ def coarse_to_fine(
         levels: see ``sizes``; no more than there are steps.
         steps: evaluations of the loss, most of them at the last level: at 512 px the loss was seen to fall
             no faster there after 250 at the level before than after 100.
-        seconds: from the first evaluation on, after which it ends; a level before the last takes at most half
-            of what is left.
+        seconds: after which it ends, with one evaluation at the least; a level before the last takes at most
+            half of what is left, and none when nothing is.
         snapshot_every: see ``gatys.optimise``.
         on_snapshot: likewise; pictures are of their level's size.
         report: is told of every evaluation.
@@ -105,10 +105,13 @@ def coarse_to_fine(
         )
     start = monotonic()
     whole = _Clock(seconds, 1)
+    whole.left()
     trace: list[dict[str, float]] = []
     changed = torch.zeros_like(init)
     for number, shape in enumerate(shapes):
         last = number == len(shapes) - 1
+        if whole.is_out() and not last:
+            continue
         done = len(trace)
         first = resized(init, shape)
         clock = _Clock(whole, 1 if last else 2)

@@ -14,8 +14,8 @@ _LEAST = 1e-5  # variance that colours are taken to have, of 1: a grey painting 
 def matched(painting: Floats, photo: Floats) -> Floats:
     """The painting with the mean and the covariance of the photo's colours: section 4.1.
 
-    The symmetric roots, from eigenvalues, make the smallest change that does it; Cholesky's factors, the
-    paper's other choice, depend on the order of the channels.
+    By symmetric roots, from eigenvalues: Cholesky's factors, the paper's other choice, depend on the order of
+    the channels.
 
     Args:
         painting: ``(3, H, W)`` in [0, 1].

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ import jinja2
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from fastnst import files
+from fastnst import config, files
 from fastnst.artefacts import KINDS
 from fastnst.settings import flat
 
@@ -216,10 +217,12 @@ def _picture(path: Path, side: int) -> str:
 def _command(settings: Values) -> str:
     """The command that does the same again."""
     words = [
-        f"{name}=[{','.join(map(str, value))}]" if isinstance(value, list) else f"{name}={value}"
+        f"{name}=[{','.join(map(config.item, value))}]"
+        if isinstance(value, list)
+        else config.quoted(f"{name}={value}")
         for name, value in flat(settings)
     ]
-    return " ".join(["fastnst compare", *words])
+    return shlex.join(["fastnst", "compare", *words])
 
 
 def _named(pair: Mapping[str, Any]) -> str:

@@ -60,6 +60,7 @@ class Inputs:
 
     photos: Mapping[str, Path]
     styles: Mapping[str, Style]
+    paintings: Mapping[str, str | None]  # SHA-256 of each style's; None where the style file's targets count
     weights: VGGWeights
     device: torch.device
     dtype: torch.dtype
@@ -159,9 +160,11 @@ def _inputs(settings: CompareSettings) -> Inputs:
                 logger.warning("%s: %s", path, note)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     device = devices.choose(settings.device)
-    for style in styles.values():
+    used: dict[str, str | None] = {}
+    for name, style in styles.items():
         recorded_loss(style.record)
         painting = painting_of(style, settings.paintings_dir)
+        used[name] = None if painting is None else painting.sha256
         if painting is None:
             style_targets.stored(style, weights)
             logger.info(
@@ -170,7 +173,7 @@ def _inputs(settings: CompareSettings) -> Inputs:
         elif painting.sha256 != style.record["painting"].get("sha256", painting.sha256):
             logger.warning("%s was trained for another picture of %s", style.path, painting.title)
         engines.open_engine(style, device=str(device), precision="float32")
-    return Inputs(named, styles, weights, device, choose_dtype(settings.vgg.precision, device.type))
+    return Inputs(named, styles, used, weights, device, choose_dtype(settings.vgg.precision, device.type))
 
 
 def _named(paths: Iterable[Path]) -> dict[str, Path]:
@@ -197,15 +200,16 @@ def _about(settings: CompareSettings, inputs: Inputs) -> dict[str, Any]:
         "environment": {**described, "device": str(inputs.device), "threads": torch.get_num_threads()},
         "vgg": {"sha256": inputs.weights.sha256, "precision": str(inputs.dtype).removeprefix("torch.")},
         "photos": {name: {"sha256": files.sha256(path)} for name, path in inputs.photos.items()},
-        "styles": {name: _described(style) for name, style in inputs.styles.items()},
+        "styles": {name: _described(style, inputs.paintings[name]) for name, style in inputs.styles.items()},
     }
 
 
-def _described(style: Style) -> dict[str, Any]:
+def _described(style: Style, painting: str | None) -> dict[str, Any]:
     said = {key: style.record.get(key) for key in ("name", "title", "artist", "year", "network")}
     size = style.record.get("painting", {}).get("size")
     loss = asdict(recorded_loss(style.record))
-    return {**said, "sha256": files.sha256(style.path), "painting_size": size, "loss": loss}
+    target = {"target": "style file" if painting is None else "painting", "painting_sha256": painting}
+    return {**said, "sha256": files.sha256(style.path), "painting_size": size, **target, "loss": loss}
 
 
 def _judged(

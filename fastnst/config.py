@@ -79,9 +79,19 @@ def quoted(override: str) -> str:
     try:
         OverridesParser.create().parse_override(override)
     except HydraException:
-        value = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
-        return f"{key}='{value}'"
+        return f"{key}={_in_quotes(value)}"
     return override
+
+
+def item(value: object) -> str:
+    """A value as it stands in a list, ``content=[a.jpg,'my cat.jpg']``, in quotes if need be."""
+    text = str(value)
+    return text if re.fullmatch(r"[\w./:~-]+", text, re.ASCII) else _in_quotes(text)
+
+
+def _in_quotes(text: str) -> str:
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"
 
 
 def typed(schema: type[T], cfg: DictConfig) -> T:

@@ -195,7 +195,11 @@ def _compared(folder: Path) -> list[Motif]:
         pictures = {key: _picture(_inside(folder, name, path)) for key, name in named.items()}
         title = _typed(row, "title" if row.get("title") is not None else "style", str, path)
         originals = {key: pictures.pop(key) for key in ("photo", "painting") if key in pictures}
-        motifs.append(Motif(_typed(row, "photo", str, path), title, pictures, originals))
+        distinct: dict[str, Picture] = {}  # one method may have made another's very picture
+        for key in sorted(pictures):
+            if pictures[key].id not in {picture.id for picture in distinct.values()}:
+                distinct[key] = pictures[key]
+        motifs.append(Motif(_typed(row, "photo", str, path), title, distinct, originals))
     if not any(motif.pictures for motif in motifs):
         raise ContestError(f"{path} names no pictures")
     return motifs

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+FLAT = 1.5 / 255  # the most that a crop of a single colour varies, in each channel
+AGAIN, ATTEMPTS = 4, 32  # how often another crop is drawn from one photo, and in all
 FEW = 200  # photos: with fewer, styles come out visibly poorer
 
 # the second number of each seed: one stream of random numbers for each purpose (photo_split.SPLIT is 3)
@@ -81,15 +83,26 @@ class PhotoDataset(Dataset[Tensor]):
         )
 
     def __getitem__(self, key: tuple[int, int]) -> Tensor:
-        """A crop, float32 (3, size, size) in [0, 1], or as small as it is to be that early."""
+        """A crop, float32 (3, size, size) in [0, 1], or as small as it is to be that early.
+
+        Of a single colour, as of a white wall, there is nothing to learn: instance normalisation divides by
+        no variance, layer after layer, and gradients become infinite. Such a crop is drawn again, in the end
+        from the photos that follow.
+        """
         position, index = key
-        photo = _photo(self.store, int(self.rows[index]))
-        draws = np.random.default_rng((self.seed, CROP, position)).random(4)
-        side = min(photo.size) * (self.scale + (1 - self.scale) * draws[0])
-        left, top = (photo.width - side) * draws[1], (photo.height - side) * draws[2]
+        random = np.random.default_rng((self.seed, CROP, position))
         until, early = self.early
         size = early if position < until else self.size
-        return _crop(photo, (left, top, left + side, top + side), size=size, mirror=bool(draws[3] < 0.5))
+        for attempt in range(ATTEMPTS):
+            photo = _photo(self.store, int(self.rows[(index + attempt // AGAIN) % len(self)]))
+            draws = random.random(4)
+            side = min(photo.size) * (self.scale + (1 - self.scale) * draws[0])
+            left, top = (photo.width - side) * draws[1], (photo.height - side) * draws[2]
+            box = (left, top, left + side, top + side)
+            crop = _crop(photo, box, size=size, mirror=bool(draws[3] < 0.5))
+            if (crop.amax((1, 2)) - crop.amin((1, 2))).max() > FLAT:
+                break
+        return crop
 
 
 class HeldOutDataset(Dataset[Tensor]):

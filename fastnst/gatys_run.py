@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             "no photo was given; for example: "
             "fastnst gatys content=photo.jpg painting=starry_night out=picture.png"
         )
+    begun = monotonic()
     out = files.typed_path(settings.out)
     photo_file = samples.resolve(settings.content)
     given = settings.masks or {}
@@ -132,8 +134,19 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         Part(_tensor(painted[name], device), weight, masks.get(name)) for name, (_, weight) in mixture.items()
     ]
 
+    def finished(picture: Tensor) -> images.Picture:
+        """A picture of any size, in the colours and with the alpha that it is to have."""
+        found, rgb, alpha = _array(picture), photo.rgb, photo.alpha
+        height, width = found.shape[1:]
+        if (height, width) != (photo.height, photo.width):
+            rgb = images.resize(rgb, height, width)
+            alpha = None if alpha is None else images.resize(alpha[None], height, width)[0]
+        if settings.colours == "photo":
+            found = colours.in_colours_of(rgb, found)
+        return images.Picture(found, alpha)
+
     def on_snapshot(number: int, picture: Tensor) -> None:
-        images.write(_snapshot(out, number), _array(picture))
+        images.write(_snapshot(out, number), finished(picture))
 
     with postponed("evaluation") as caught:
         result = coarse_to_fine(
@@ -144,16 +157,17 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             how=how,
             levels=settings.levels,
             steps=settings.steps,
-            seconds=settings.seconds,
+            seconds=None if settings.seconds is None else settings.seconds - (monotonic() - begun),
             snapshot_every=settings.snapshot_every,
             on_snapshot=on_snapshot,
             report=report,
             should_stop=lambda: bool(caught),
         )
-    picture = _array(result.picture)
-    if settings.colours == "photo":
-        picture = colours.in_colours_of(photo.rgb, picture)
-    images.write(out, images.Picture(picture, photo.alpha))
+    images.write(out, finished(result.picture))
+    if result.stopped_early and not caught and not result.trouble:
+        logger.info(
+            "seconds=%g ended it after %d of %d steps", settings.seconds, result.evaluations, settings.steps
+        )
     record = {
         "settings": asdict(replace(settings, painting=found[leader].painting, loss=found[leader].loss)),
         "paintings": [

@@ -49,4 +49,4 @@ class Guard:
         """
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if not torch.stack([gradient.sum() for gradient in gradients]).isfinite().all():
-            raise TrainingError(f"a gradient became infinite at step {step}. {self.advice}")
+            raise TrainingError(f"a gradient became infinite or NaN at step {step}. {self.advice}")

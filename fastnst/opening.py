@@ -59,7 +59,7 @@ def opened(
                 if (pixels := width * height) > max_pixels:
                     raise ImageError(
                         f"{path} would take {width}x{height} px, and the limit is {max_pixels / 1e6:g} "
-                        f"million pixels: if you trust it, `fastnst stylise --max-pixels {pixels}` lets it in"
+                        f"million pixels; if you trust it, `fastnst stylise` has --max-pixels {pixels}"
                     )
             for width, height in (image.size, asked):
                 if min(width, height) < min_side:

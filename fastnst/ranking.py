@@ -59,6 +59,7 @@ class Standing:
         wins: how many it won, and half of those that found it equal.
         score: its log-strength; None without votes.
         group: scores are comparable inside a group, counted from 0.
+        duel: whether the group is of two.
         corrected: whether the group was given half a win more on either side.
     """
 
@@ -67,12 +68,16 @@ class Standing:
     wins: float
     score: Estimate | None
     group: int
+    duel: bool
     corrected: bool
 
     @property
     def chance(self) -> Estimate | None:
-        """The chance to be preferred to a method of average strength, 0 to 1."""
-        return None if self.score is None else Estimate(*(float(expit(score)) for score in self.score))
+        """The chance, 0 to 1, to be preferred: to the other of two, or to a method of average strength."""
+        apart = 2 if self.duel else 1  # the scores of two add up to 0
+        return (
+            None if self.score is None else Estimate(*(float(expit(apart * score)) for score in self.score))
+        )
 
 
 def rank(methods: Sequence[str], votes: Iterable[Vote]) -> list[Standing]:
@@ -102,6 +107,7 @@ def rank(methods: Sequence[str], votes: Iterable[Vote]) -> list[Standing]:
                 wins=float(inside[row].sum()),
                 score=scores[row] if len(members) > 1 else None,
                 group=group,
+                duel=len(members) == 2,
                 corrected=corrected,
             )
             for row in sorted(range(len(members)), key=lambda row: -scores[row].value)
@@ -112,6 +118,14 @@ def rank(methods: Sequence[str], votes: Iterable[Vote]) -> list[Standing]:
 def notes(standings: Sequence[Standing]) -> list[str]:
     """What a reader of a ranking has to know of it, in sentences."""
     found = []
+    ranked = [standing for standing in standings if standing.score is not None]
+    if ranked:
+        others = {standing.duel: "the other" if standing.duel else "an average one" for standing in ranked}
+        found.append(
+            f"Preferred: the chance to be preferred to {' or '.join(others.values())}, by the model of "
+            "Bradley and Terry; the score is a log-strength. An equal is half a win. Intervals take votes as "
+            "independent: many votes of few people, or on few photos, tell less than they seem to."
+        )
     if any(standing.corrected for standing in standings):
         found.append(
             "Some methods always won against the rest, or never, and have no finite score: every two that "

@@ -169,6 +169,10 @@ def _refused(study: StudySettings, key: str) -> str:
         return "compares with no network"
     if study.training and key.startswith(LOSS):
         return "takes its loss from the network"
+    if key == "levels":
+        return "is defined at one size"
+    if key == "loss" and "loss=empty" in study.settings:
+        return "has layers of its own"
     for several, one in SEVERAL.items():
         if key == several and not getattr(study, several):
             return f"takes one: {one}=A"

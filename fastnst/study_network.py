@@ -114,7 +114,7 @@ def network(path: Path, painting: GatysSettings) -> Network:
 
 def measure(found: Network, cells: Sequence[Cell]) -> list[Measured]:
     """What the network makes of the photo of each cell, by the cell's loss, and how long one pass takes."""
-    engine = engines.open_engine(found.style)
+    engine = engines.open_engine(found.style, threads=torch.get_num_threads())
     settings = cells[0].settings
     device = devices.choose(settings.device)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from fastnst import (
 from fastnst.errors import ConfigError
 from fastnst.findings import Finding, Measured, find
 from fastnst.interrupts import Stopped, terminable
-from fastnst.pixels import Floats
 from fastnst.progress import Progress, Report
 from fastnst.study import Cell, StudySettings
 from fastnst.study_figures import grid, plots
@@ -90,7 +89,7 @@ def run(name: str, given: Sequence[str] = (), *, report: Report | None = None) -
         if described.training:
             network = _network(described, rows[0][0], state, report=report)
             rows = study.cells(name, described, given, last=network.overrides)
-        for cell, tell in _left(name, rows, state, report):
+        for cell, tell in _left(name, rows, described.snapshots, state, report):
             outcome = gatys_run.run(cell.settings, report=tell)
             if outcome.signal is not None:
                 raise Stopped(
@@ -168,15 +167,14 @@ class _State:
 
 
 def _left(
-    name: str, rows: Sequence[Sequence[Cell]], state: _State, report: Report | None
+    name: str, rows: Sequence[Sequence[Cell]], snapshots: int, state: _State, report: Report | None
 ) -> list[tuple[Cell, Report]]:
     """The cells that are not done, each with who is told of its progress."""
     cells = [cell for row in rows for cell in row]
     total = sum(cell.settings.steps for cell in cells)
     left, done = [], 0
     for cell in cells:
-        out = Path(cell.settings.out)
-        if not (state.has(out, _fingerprint(cell)) and _trace_path(out).is_file()):
+        if not (state.has(Path(cell.settings.out), _fingerprint(cell)) and _is_whole(cell, snapshots)):
             left.append(cell)
         else:
             done += cell.settings.steps
@@ -215,10 +213,10 @@ def _measured(cell: Cell, snapshots: int) -> Measured:
     picture = images.read(out).rgb
     frames = {}
     if snapshots:
-        every = settings.snapshot_every or settings.steps
-        counts = range(every, trace["evaluations"] + 1, every)
-        chosen = np.linspace(0, len(counts) - 1, min(snapshots, len(counts))).round().astype(int)
-        frames = {counts[i]: _frame(out, counts[i]) for i in chosen} or {trace["evaluations"]: picture}
+        counts = _shown(cell, trace, snapshots)
+        frames = {count: images.read(_frame(out, count)).rgb for count in counts} or {
+            trace["evaluations"]: picture
+        }
     return Measured(
         label=cell.label,
         picture=picture,
@@ -231,8 +229,25 @@ def _measured(cell: Cell, snapshots: int) -> Measured:
     )
 
 
-def _frame(out: Path, count: int) -> Floats:
-    return images.read(out.with_name(f"{out.stem}.snapshots") / f"{count:06}.png").rgb
+def _is_whole(cell: Cell, snapshots: int) -> bool:
+    """Whether a cell's files are all there, and its trace can be read."""
+    try:
+        counts = _shown(cell, _trace(cell), snapshots)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return all(_frame(Path(cell.settings.out), count).is_file() for count in counts)
+
+
+def _shown(cell: Cell, trace: Mapping[str, Any], snapshots: int) -> list[int]:
+    """The evaluations, at most so many, whose pictures are shown."""
+    every = cell.settings.snapshot_every or cell.settings.steps
+    counts = range(every, trace["evaluations"] + 1, every)
+    chosen = np.linspace(0, len(counts) - 1, min(snapshots, len(counts))).round().astype(int)
+    return [counts[i] for i in chosen]
+
+
+def _frame(out: Path, count: int) -> Path:
+    return out.with_name(f"{out.stem}.snapshots") / f"{count:06}.png"
 
 
 def _trace_path(out: Path) -> Path:

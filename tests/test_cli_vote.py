@@ -73,12 +73,13 @@ def test_votes_are_there_after_the_end(results, capsys, number, status, message)
 def test_the_ranking_is_a_table(results, capsys):
     voted(results, ["first", "first", "equal", "second", "first", "first"])
     assert cli.main(["vote", *FOLDERS, "--ranking"]) == 0
-    head, _, title, first, second = capsys.readouterr().out.splitlines()
+    head, _, title, first, second, note = capsys.readouterr().out.splitlines()
     assert head == "6 votes of 1 voter"
     assert title.split() == ["METHOD", "VOTES", "WINS", "SCORE", "95", "%", "PREFERRED", "95", "%"]
     # odds of 4.5 to 1.5: ln(3) / 2, and 1.96 * sqrt(1/4.5 + 1/1.5) / 2 on either side
-    assert " ".join(first.split()) == "fast 6 4.5 +0.55 -0.37 to +1.47 63% 41% to 81%"
-    assert " ".join(second.split()) == "slow 6 1.5 -0.55 -1.47 to +0.37 37% 19% to 59%"
+    assert " ".join(first.split()) == "fast 6 4.5 +0.55 -0.37 to +1.47 75% 32% to 95%"
+    assert " ".join(second.split()) == "slow 6 1.5 -0.55 -1.47 to +0.37 25% 5% to 68%"
+    assert note.startswith("Preferred: the chance to be preferred to the other")
 
 
 def test_the_ranking_is_json(results, capsys):
@@ -89,6 +90,7 @@ def test_the_ranking_is_json(results, capsys):
     first, second = record["ranking"]
     assert (first["method"], first["votes"], first["wins"]) == ("fast", 6, 4.5)
     assert first["score"]["value"] == pytest.approx(0.5493, abs=1e-4)
+    assert first["preferred_to"] == "the other"
     assert first["preferred"]["low"] == pytest.approx(1 - second["preferred"]["high"])
     assert record["paintings"] == {}
 

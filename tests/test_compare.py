@@ -296,6 +296,9 @@ def test_results_say_with_what_they_were_made(made):
     assert {"fastnst", "python", "torch", "openvino"} <= found["versions"].keys()
     assert {"cpu", "date", "device", "threads"} <= found["environment"].keys()
     assert found["pairs"][0]["title"] == "Strokes"
+    (style,) = found["styles"].values()
+    assert style["target"] == "painting"
+    assert len(style["painting_sha256"]) == 64
 
 
 # Together

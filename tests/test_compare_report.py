@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import re
+import shlex
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import tiny_style
 from PIL import Image
 
-from fastnst import compare_report
+from fastnst import compare_report, config
 from fastnst.artefacts import KINDS
 from fastnst.compare_summary import summary
 
@@ -63,7 +64,9 @@ def compared(tmp_path_factory):
         "environment": {"cpu": "2 x Abacus", "device": "cpu", "date": "2026-01-02T03:04:05", "commit": None},
         "vgg": {"sha256": "0" * 64, "precision": "float32"},
         "photos": {"cat": {}, "dog": {}},
-        "styles": {"strokes": {"title": "<Strokes>", "artist": "Nobody", "year": "2024"}},
+        "styles": {
+            "strokes": {"title": "<Strokes>", "artist": "Nobody", "year": "2024", "target": "painting"}
+        },
         "pairs": pairs,
     }
     found["settings"]["optimizer"] = "lbfgs"
@@ -124,6 +127,27 @@ def test_a_better_network_is_not_called_worse(compared):
         "(dog as <Strokes> & Co).",
         "Grid is above the limit at which it begins to show in 1 of its pictures, in 0 of the optimiser's.",
     ]
+
+
+def test_a_painting_that_was_not_at_hand_is_said(compared, tmp_path, page):
+    assert "was not at hand" not in text_of(page)
+    results = copy.deepcopy(compared[0])
+    for style in results["styles"].values():
+        style["target"] = "style file"
+    compare_report.write(tmp_path / "r.html", results, compared[1])
+    text = " ".join(text_of(tmp_path / "r.html").split())
+    assert "The painting of &lt;Strokes&gt; was not at hand: there the ruler is what" in text
+
+
+def test_the_command_can_be_pasted():
+    command = compare_report._command(
+        {"content": ["my cat.png", "a,b.png"], "steps": 5, "paintings_dir": "it's"}
+    )
+    words = shlex.split(command)
+    assert words[:2] == ["fastnst", "compare"]
+    chosen = config.load("compare", words[2:])
+    assert list(chosen.content) == ["my cat.png", "a,b.png"]
+    assert (chosen.steps, chosen.paintings_dir) == (5, "it's")
 
 
 def test_an_unfinished_comparison_has_a_page(compared, tmp_path):

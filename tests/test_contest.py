@@ -62,6 +62,15 @@ def test_pictures_of_equal_bytes_are_no_choice(tmp_path):
     assert {pair.motif.photo for pair in contest.read(results).pairs.values()} == {"cup", "sea", "town"}
 
 
+def test_of_two_methods_that_made_one_picture_the_first_is_voted_on(tmp_path):
+    folder = compared(tmp_path / "compared")
+    same = folder / "pictures/the_scream"
+    (same / "gatys@50.png").write_bytes((same / "gatys.png").read_bytes())
+    pairs = contest.read([folder]).pairs.values()
+    assert {pair.methods for pair in pairs if pair.motif.painting == "The_Scream"} == {("fast", "gatys")}
+    assert len(pairs) == 4
+
+
 @pytest.mark.parametrize(
     ("results", "message"),
     [

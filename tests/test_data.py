@@ -129,6 +129,21 @@ def test_a_crop_neither_squashes_nor_leaves_the_photo(tmp_path):
         assert down == pytest.approx(29 / 32, abs=0.03)
 
 
+def test_a_crop_of_a_single_colour_is_drawn_again(tmp_path):
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    for number in range(3):
+        page = Image.new("RGB", (400, 400), "white")
+        page.paste(picture(number + 3, width=400, height=100), (0, 0))
+        page.save(pages / f"{number}.png")
+    Image.new("RGB", (400, 400), "red").save(pages / "3.png")
+    train = prepare(replace(FOLDER, path=str(pages), scale=0.1, val_limit=1), seed=0).train
+    crops = [train[position, position % len(train)] for position in range(60)]
+    assert min(float(crop.amax((1, 2)).sub(crop.amin((1, 2))).max()) for crop in crops) > 1.5 / 255
+    again = [train[position, position % len(train)] for position in range(60)]
+    assert all(torch.equal(crop, same) for crop, same in zip(crops, again, strict=True))
+
+
 def test_crops_differ_by_position_and_half_are_mirrored(folder):
     train = prepare(replace(FOLDER, path=str(folder)), seed=0).train
     items = [train[position, 0] for position in range(40)]

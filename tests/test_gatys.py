@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_style
 import torch
 from PIL import Image
 
@@ -218,6 +219,35 @@ def test_transparency_comes_back(run, tmp_path):
     Image.fromarray(clear).save(tmp_path / "clear.png")
     assert run("out=picture.png", "size=48", content="clear.png")[0] == 0
     assert np.array_equal(pixels("picture.png")[..., 3], clear[..., 3])
+
+
+def test_snapshots_are_in_the_colours_of_the_picture(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastnst.coarse_to_fine.SMALLEST", 48)
+    clear = np.random.default_rng(0).integers(0, 255, (72, 96, 4), dtype=np.uint8)
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    chosen = ("out=a.png", "size=96", "levels=2", "colours=photo", "snapshot_every=1")
+    assert run(*chosen, content="clear.png")[0] == 0
+    shapes = set()
+    for path in (tmp_path / "a.snapshots").iterdir():
+        snapshot = pixels(path).astype(int)
+        shapes.add(snapshot.shape)
+        assert np.ptp(snapshot[..., :3], axis=-1).mean() > 20
+    assert shapes == {(36, 48, 4), (72, 96, 4)}
+    assert np.ptp(pixels("a.png")[..., :3].astype(int), axis=-1).mean() > 20
+
+
+def test_a_picture_that_is_its_own_style_is_a_line(run):
+    tiny_style.save("self.png", tiny_style.noise(36, 48))
+    chosen = ("out=a.png", "painting=own", "painting.image=self.png", "painting.size=48")
+    status, _, err = run(*chosen, content="self.png")
+    assert status == 0
+    assert "loss 0 to 0 in " in err
+
+
+def test_time_counts_from_the_beginning_and_what_ended_it_is_said(run, monkeypatch):
+    status, _, err = run("out=a.png", "steps=500", "seconds=1e-9")
+    assert status == 0
+    assert "seconds=1e-09 ended it after 1 of 500 steps" in err
 
 
 @pytest.mark.parametrize("init", ["content", "noise", "style", "photo.png"])

@@ -104,11 +104,24 @@ def test_sides_and_order_do_not_matter():
         assert one.score == pytest.approx(other.score)
 
 
-def test_the_chance_is_that_against_the_average():
-    (first, second) = rank(["a", "b"], [Vote("a", "b", 1)] * 9 + [Vote("b", "a", 1)])
-    assert first.chance.value == pytest.approx(0.75)  # odds of 9 to 1 between them, of 3 to 1 to the middle
-    assert first.chance.low < 0.75 < first.chance.high < 1
-    assert second.chance.value == pytest.approx(0.25)
+def test_the_chance_of_two_is_that_against_the_other():
+    votes = [Vote("a", "b", 1)] * 9 + [Vote("b", "a", 1)]
+    first, second = rank(["a", "b"], votes)
+    assert first.chance.value == pytest.approx(0.9)
+    assert first.chance.low == pytest.approx(1 / (1 + math.exp(1.96 / math.sqrt(0.9)) / 9), abs=1e-3)
+    assert second.chance.value == pytest.approx(0.1)
+    assert notes([first, second])[0].startswith("Preferred: the chance to be preferred to the other, by")
+
+
+def test_the_chance_of_several_is_that_against_an_average_one():
+    votes = [Vote(*pair, share) for pair in ("ab", "bc") for share in [1] * 3 + [0]]
+    first, middle, last = rank(list("abc"), votes)
+    assert first.chance.value == pytest.approx(0.75)  # odds of 3 to 1 from one to the next
+    assert middle.chance.value == pytest.approx(0.5)
+    assert last.chance.value == pytest.approx(0.25)
+    assert notes([first, middle, last])[0].startswith(
+        "Preferred: the chance to be preferred to an average one"
+    )
 
 
 def test_who_never_lost_gets_half_a_win_against_it_and_that_is_said():
@@ -116,8 +129,9 @@ def test_who_never_lost_gets_half_a_win_against_it_and_that_is_said():
     assert first.score.value - second.score.value == pytest.approx(math.log(5.5 / 0.5))
     assert first.corrected
     assert (first.wins, second.wins) == (5, 0)
-    assert "half a win more" in notes([first, second])[0]
-    assert notes(rank(["a", "b"], [Vote("a", "b", 1), Vote("a", "b", 0)])) == []
+    assert "half a win more" in notes([first, second])[1]
+    assert len(notes(rank(["a", "b"], [Vote("a", "b", 1), Vote("a", "b", 0)]))) == 1
+    assert notes(rank(["a"], [])) == []
 
 
 def test_two_camps_of_which_one_always_won_are_corrected_too():
@@ -134,4 +148,4 @@ def test_methods_that_no_votes_connect_are_apart():
     assert groups == {"c": 0, "d": 0, "e": 0, "a": 1, "b": 1, "f": 2}
     assert found[-1].score is None
     assert found[-1].chance is None
-    assert "do not compare: c, d, e; a, b; f." in notes(found)[0]
+    assert "do not compare: c, d, e; a, b; f." in notes(found)[1]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -193,6 +194,8 @@ def test_help_shows_examples(run):
             ["fast_or_slow", "content=a.jpg"],
             "fast_or_slow takes several: photos=[A,B,C]: leave out content=a.jpg",
         ),
+        (["terms", "levels=2"], "terms is defined at one size: leave out levels=2"),
+        (["style_layers", "loss=johnson"], "style_layers has layers of its own: leave out loss=johnson"),
         (["terms", "style=starry_night"], "terms compares with no network: leave out style=starry_night"),
         (["fast_or_slow", "loss=johnson"], "fast_or_slow takes its loss from the network: leave out loss="),
         (["fast_or_slow", "style=nothing"], "nothing"),
@@ -271,6 +274,17 @@ def test_what_is_done_is_not_done_again(run, runs, tmp_path):
     runs.clear()
     assert run("starts", "steps=4")[0] == 0
     assert len(runs) == 4
+
+
+def test_a_cell_whose_files_are_not_whole_is_done_again(run, runs, tmp_path):
+    assert run("terms")[0] == 0
+    first, second = (Path(cell["file"]) for cell in record("terms")["cells"])
+    folder = tmp_path / "made/terms"
+    shutil.rmtree(folder / f"{first.stem}.snapshots")
+    (folder / f"{second.stem}.trace.json").write_text("{")
+    runs.clear()
+    assert run("terms")[0] == 0
+    assert runs == [first.name, second.name]
 
 
 @pytest.mark.slow

@@ -85,7 +85,9 @@ def test_ten_steps_lower_the_loss(module, photo, optimizer):
 def test_a_loss_that_is_no_number_stops_with_advice(module, photo, bad):
     with torch.no_grad():
         next(module.network.parameters()).fill_(bad)
-    with pytest.raises(TrainingError, match=r"the loss became nan at step 0\. Try a lower optim\.lr"):
+    with pytest.raises(
+        TrainingError, match=r"the loss became nan at step 0\. Begin anew with a lower optim\.lr"
+    ):
         module.training_step(photo, 0)
 
 
@@ -93,7 +95,9 @@ def test_an_infinite_gradient_never_reaches_the_weights(module, photo):
     module.training_step(photo, 0).backward()
     module.on_before_optimizer_step(None)
     next(module.network.parameters()).grad[0] = float("inf")
-    with pytest.raises(TrainingError, match=r"a gradient became infinite at step 0\. Try a lower"):
+    with pytest.raises(
+        TrainingError, match=r"a gradient became infinite or NaN at step 0\. Begin anew with a lower"
+    ):
         module.on_before_optimizer_step(None)
 
 
@@ -101,5 +105,7 @@ def test_an_explosion_stops_with_advice(module, monkeypatch):
     monkeypatch.setattr(StyleTraining, "global_step", 50)
     module.guard.usual = 1.0
     module.guard.see(5.0, module.global_step)
-    with pytest.raises(TrainingError, match=r"the loss exploded at step 50: 100, after 1\.078\. Try a lower"):
+    with pytest.raises(
+        TrainingError, match=r"the loss exploded at step 50: 100, after 1\.078\. Begin anew with a lower"
+    ):
         module.guard.see(100.0, module.global_step)

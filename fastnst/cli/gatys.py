@@ -53,8 +53,9 @@ def run(argv: list[str]) -> None:
         result = outcome.result
         say(click.format_filename(outcome.picture), to_stdout=True)
         first, best = result.at_full_size[0]["total"], result.best["total"]
+        share = f" ({best / first:.1%})" if first else ""
         say(
-            f"loss {first:.4g} to {best:.4g} ({best / first:.1%}) in {result.evaluations} evaluations, "
+            f"loss {first:.4g} to {best:.4g}{share} in {result.evaluations} evaluations, "
             f"{result.seconds:.0f} s; {printable(str(outcome.plot))} shows it"
         )
         if outcome.signal is not None:

@@ -147,6 +147,7 @@ def _values(row: "Standing") -> dict[str, Any]:
         "votes": row.votes,
         "wins": row.wins,
         **named,
+        "preferred_to": "the other" if row.duel else "the average",
         "group": row.group,
         "corrected": row.corrected,
     }
