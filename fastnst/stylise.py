@@ -74,6 +74,7 @@ def stylise(
     size: int | None = None,
     keep_colours: bool = False,
     stroke: float = 1.0,
+    grain: float = 0.0,
     max_pixels: int = MAX_PIXELS,
     quality: int = 95,
     memory: int | None = None,
@@ -93,6 +94,7 @@ def stylise(
         size: px of the longer side of the pictures; None keeps each photo's own.
         keep_colours: see ``repaint``.
         stroke: see ``repaint``.
+        grain: see ``repaint``.
         max_pixels: photos with more are refused.
         quality: of JPEG and WebP, 1 to 100.
         memory: bytes that all pictures in hand may take together: large ones are done one after the other,
@@ -108,7 +110,9 @@ def stylise(
     for folder in {job.output.parent for job in plan.jobs}:
         files.remove_abandoned(folder)
     room = Room(memory)
-    painted = partial(repaint, keep_colours=keep_colours, stroke=stroke, memory=memory, refine=refine)
+    painted = partial(
+        repaint, keep_colours=keep_colours, stroke=stroke, grain=grain, memory=memory, refine=refine
+    )
 
     def do(job: Job) -> Done | Failure:
         taken = 0

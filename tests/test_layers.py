@@ -24,7 +24,7 @@ LAYERS = [
         "records",
         "run_settings",
     },
-    {"opening", "tiling", "strokes", "metrics", "grid", "distances", "colours"},
+    {"opening", "tiling", "strokes", "metrics", "grain", "grid", "distances", "colours"},
     {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config"},
     {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan", "study", "likeness"},
     {"vgg", "photo_split"},

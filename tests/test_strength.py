@@ -202,6 +202,8 @@ def test_the_command_takes_a_strength(style, tmp_path, monkeypatch, capsys):
         assert cli.main([*argv, "-o", f"{strength}.png", "--strength", strength]) == 0
         pictures[strength] = images.load(f"{strength}.png").pixels.astype(int)
     np.testing.assert_array_equal(pictures["0"], images.load("photo.png").pixels)
+    assert cli.main([*argv, "-o", "grained.png", "--strength", "0", "--grain", "8"]) == 0
+    np.testing.assert_array_equal(pictures["0"], images.load("grained.png").pixels)
     assert np.abs(pictures["1.5"] - pictures["1"]).mean() > 1
     tiny_style.write(tmp_path)
     assert (

@@ -64,6 +64,15 @@ Examples:
     help="Size of the strokes; big pictures may want larger ones.",
 )
 @click.option(
+    "--grain",
+    type=click.FloatRange(0, 32),
+    default=0.0,
+    show_default=True,
+    metavar="0..32",
+    help="Grain that the network sees in the photo, levels of 255: where skies and blurred parts stay empty "
+    "or hatched, 8 gives them brushwork.",
+)
+@click.option(
     "--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP."
 )
 @click.option(
@@ -118,6 +127,7 @@ def command(
     refine: int | None,
     keep_colours: bool,
     stroke: float,
+    grain: float,
     quality: int,
     engine: str,
     device: str,
@@ -136,7 +146,7 @@ def command(
 
     The paths written go to stdout, sizes and times (without reading and writing) to stderr.
     """
-    for name, value in (("--strength", strength), ("--stroke", stroke)):
+    for name, value in (("--strength", strength), ("--stroke", stroke), ("--grain", grain)):
         if math.isnan(value):  # of which click's range knows nothing
             raise click.BadParameter("nan is not a number.", param_hint=f"'{name}'")
     if refine and (strength != 1 or stroke != 1):
@@ -170,6 +180,7 @@ def command(
             "refine": refine,
             "keep_colours": keep_colours,
             "stroke": stroke,
+            "grain": grain,
             "quality": quality,
         }
         settings = {"style": sha256(chosen.path), **look, "engine": engine, "precision": precision}
@@ -214,6 +225,7 @@ def command(
                     size=size,
                     keep_colours=keep_colours,
                     stroke=stroke,
+                    grain=grain * min(1.0, strength),  # none in the photo that strength 0 gives back
                     memory=budget,
                     refine=refined,
                     max_pixels=max_pixels or MAX_PIXELS,

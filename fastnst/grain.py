@@ -1,0 +1,43 @@
+"""Grain for smooth parts of photos, out of which networks can make brushwork.
+
+A network paints what it sees: where a photo shows nothing, in a sky or in what is out of focus, it has
+nothing to begin a stroke with, and leaves the place empty or draws its edges on, across and down. Ulyanov et
+al. (2016), "Texture Networks", https://arxiv.org/abs/1603.03417, section 3, give generators noise to make
+texture of. Here the photo gets it.
+"""
+
+import numpy as np
+
+from fastnst.pixels import Bytes
+
+COARSEST = 32.0
+"""Levels of 255: with more, little is left of photos."""
+
+_STRIP = 1 << 20  # px that are worked on at once
+
+
+def grained(photo: Bytes, grain: float) -> Bytes:
+    """A photo with grain of a single px, the same in all channels and for all photos of a width.
+
+    Args:
+        photo: ``(H, W, 3)``.
+        grain: its standard deviation, levels of 255, to the nearest that whole levels allow. It is uniform.
+
+    Returns:
+        ``(H, W, 3)``.
+
+    Raises:
+        ValueError: the grain is not from 0 to ``COARSEST``.
+    """
+    if not 0 <= grain <= COARSEST:
+        raise ValueError(f"grain must be from 0 to {COARSEST:g} levels, not {grain}")
+    random = np.random.default_rng(0)
+    reach = round(((12 * grain**2 + 1) ** 0.5 - 1) / 2)  # of so many whole levels on either side of 0
+    height, width = photo.shape[:2]
+    rows = max(1, _STRIP // width)
+    result = np.empty_like(photo)
+    for top in range(0, height, rows):
+        strip = slice(top, min(height, top + rows))
+        noise = random.integers(-reach, reach, (strip.stop - top, width, 1), np.int8, endpoint=True)
+        np.clip(np.add(photo[strip], noise, dtype=np.int16), 0, 255, out=result[strip], casting="unsafe")
+    return result

@@ -1,0 +1,86 @@
+"""Grain that smooth parts of photos get."""
+
+import numpy as np
+import pytest
+import tiny_style
+
+from fastnst import cli, images
+from fastnst.grain import grained
+
+GREY = np.full((300, 400, 3), 128, np.uint8)
+
+
+@pytest.mark.parametrize("grain", [2, 8, 32])
+def test_grain_has_the_deviation_asked_for_and_no_colour(grain):
+    noise = grained(GREY, grain).astype(int) - 128
+    assert noise.std() == pytest.approx(grain, rel=0.04)
+    assert abs(noise.mean()) < 0.2
+    assert (noise == noise[..., :1]).all()
+    beside = np.corrcoef(noise[:, 1:, 0].ravel(), noise[:, :-1, 0].ravel())[0, 1]
+    assert abs(beside) < 0.02
+
+
+def test_grain_is_the_same_every_time_and_none_is_none():
+    photo = tiny_style.noise(40, 60)
+    np.testing.assert_array_equal(grained(photo, 8), grained(photo, 8))
+    np.testing.assert_array_equal(grained(photo, 0), photo)
+
+
+def test_light_and_dark_are_clipped():
+    assert grained(np.full_like(GREY, 255), 8).min() == 242
+    assert grained(np.zeros_like(GREY), 8).max() == 13
+
+
+@pytest.mark.parametrize("grain", [-1, 33, float("nan")])
+def test_a_grain_out_of_range_is_an_error(grain):
+    with pytest.raises(ValueError, match="grain must be from 0 to 32 levels"):
+        grained(GREY, grain)
+
+
+@pytest.fixture
+def stylise(home):
+    def call(out, *options):
+        argv = ["stylise", "photo.png", "-s", "tiny.safetensors", "--device", "cpu", "-o", out, *options]
+        return cli.main([*argv, "--precision", "float32"])
+
+    return call
+
+
+def test_the_command_paints_the_photo_with_grain(stylise):
+    photo = images.load("photo.png").pixels
+    tiny_style.save("grained.png", grained(photo, 8))
+    for out, options in (
+        ("plain.png", []),
+        ("grain.png", ["--grain", "8"]),
+        ("tiles.png", ["--grain", "8", "--memory", "1kB"]),
+    ):
+        assert stylise(out, *options) == 0
+    plain, grain, tiles = (
+        images.load(f"{name}.png").pixels.astype(int) for name in ("plain", "grain", "tiles")
+    )
+    assert np.abs(grain - plain).mean() > 1
+    assert np.abs(grain - tiles).max() <= 2
+    assert (
+        cli.main(
+            [
+                "stylise",
+                "grained.png",
+                "-s",
+                "tiny.safetensors",
+                "--device",
+                "cpu",
+                "-o",
+                "same.png",
+                "--precision",
+                "float32",
+            ]
+        )
+        == 0
+    )
+    np.testing.assert_array_equal(images.load("same.png").pixels, grain)
+
+
+@pytest.mark.parametrize("value", ["33", "-1", "nan"])
+def test_a_grain_that_makes_no_sense_is_one_line(stylise, capsys, value):
+    assert stylise("out.png", "--grain", value) == 2
+    assert "'--grain'" in capsys.readouterr().err
