@@ -119,7 +119,7 @@ def test_a_bomb_is_refused_by_its_header(tmp_path):
     with pytest.raises(ImageError) as caught:
         images.read(path)
     assert str(caught.value) == (
-        f"{path} would take 30000x30000 px, and the limit is 200 million pixels: "
+        f"{path} would take 30000x30000 px, and the limit is 200 million pixels; "
         "if you trust it, `fastnst stylise` has --max-pixels 900000000"
     )
 
