@@ -367,6 +367,23 @@ def edges(results: Results) -> str:
     return head + table(["style", *paddings], rows)
 
 
+def grain(results: Results) -> str:
+    """Losses with more and more grain in the photos."""
+    known = results.read("grain")
+    if known is None:
+        return MISSING
+    levels = list(next(iter(known["losses"].values())))
+    rows = []
+    for name, by_level in known["losses"].items():
+        first = by_level[levels[0]]["total"]
+        parts = [f"{by_level[level]['total'] / first:.3f}" for level in levels[1:]]
+        styles = [f"{by_level[level]['style'] / by_level[levels[0]]['style']:.3f}" for level in levels[1:]]
+        rows.append([name, f"{first:.3f}", *parts, *styles])
+    head = said(known["environment"], photos=known["photos"], px=known["size"])
+    heads = [f"{what} at {level}" for what in ("total", "style") for level in levels[1:]]
+    return head + table(["style", "total without", *heads], rows)
+
+
 def refining(results: Results) -> str:
     """Time to what the plain optimiser reaches, by photo and style."""
     known = results.read("refining")
@@ -410,6 +427,7 @@ TABLES = {
     "strengths": strengths,
     "edges": edges,
     "automatic": automatic,
+    "grain": grain,
     "refining": refining,
     "warm_start": warm_start,
     "step": step,
