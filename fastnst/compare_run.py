@@ -37,6 +37,7 @@ from fastnst.comparison import (
 from fastnst.environment import describe
 from fastnst.errors import ConfigError
 from fastnst.gatys_run import finite, noise
+from fastnst.grain import USUAL
 from fastnst.images import Photo
 from fastnst.interrupts import Stopped, held, terminable
 from fastnst.pixels import Bytes
@@ -198,6 +199,7 @@ def _about(settings: CompareSettings, inputs: Inputs) -> dict[str, Any]:
         "settings": {key: value for key, value in asdict(settings).items() if key != "out"},
         "versions": described.pop("versions"),
         "environment": {**described, "device": str(inputs.device), "threads": torch.get_num_threads()},
+        "grain": USUAL,
         "vgg": {"sha256": inputs.weights.sha256, "precision": str(inputs.dtype).removeprefix("torch.")},
         "photos": {name: {"sha256": files.sha256(path)} for name, path in inputs.photos.items()},
         "styles": {name: _described(style, inputs.paintings[name]) for name, style in inputs.styles.items()},

@@ -18,11 +18,13 @@ from fastnst.bench import quartiles
 from fastnst.contestants import Contestant
 from fastnst.distances import content_distance
 from fastnst.errors import ConfigError, ImageError
+from fastnst.images import Photo
 from fastnst.losses import LossTerms, PerceptualLoss
 from fastnst.paintings import Painting
 from fastnst.peak_memory import peaks, reset_peak, resident_peak
 from fastnst.pixels import Bytes, packed, unpacked
 from fastnst.progress import Report
+from fastnst.repaint import repaint
 from fastnst.run_settings import CompareSettings
 from fastnst.style_file import Style
 from fastnst.vgg import VGG19Features
@@ -169,12 +171,12 @@ def run_network(photo: Bytes, style: Style, *, device: str) -> tuple[Bytes, dict
     start = perf_counter()
     threads = torch.get_num_threads()
     engine = engines.open_engine(style, device=device, precision="float32", threads=threads)
-    picture = engine.stylise(photo[None])[0]
+    picture = repaint(Photo(photo), engine).pixels
     cold = perf_counter() - start
     times = []
     for _ in range(PASSES):
         start = perf_counter()
-        engine.stylise(photo[None])
+        repaint(Photo(photo), engine)
         times.append(perf_counter() - start)
     median, spread = quartiles(times)
     alone = Contestant(str(style.path), "", engine.description.split()[0], "float32", device, threads)

@@ -24,6 +24,7 @@ from fastnst import (
     vgg_weights,
 )
 from fastnst.engines import open_engine
+from fastnst.grain import grained
 from fastnst.interrupts import Stopped
 from fastnst.pixels import packed, unpacked
 from fastnst.progress import Report
@@ -132,10 +133,10 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
 def _stylise(style: Path, photo: NDArray[np.float32], out: Path) -> tuple[NDArray[np.float32], float]:
     """A style's picture of ``photo``, (3, H, W), written to ``out``, and the ms that a second pass took."""
     engine = open_engine(style_file.read(style))
-    batch = packed(photo)[None]  # (1, H, W, 3)
-    engine.stylise(batch)
+    pixels = packed(photo)  # (H, W, 3)
+    engine.stylise(grained(pixels)[None])
     start = perf_counter()
-    picture = engine.stylise(batch)[0]
+    picture = engine.stylise(grained(pixels)[None])[0]
     ms = 1000 * (perf_counter() - start)
     images.save(out, images.Photo(picture))
     return unpacked(picture), ms

@@ -6,17 +6,22 @@ al. (2016), "Texture Networks", https://arxiv.org/abs/1603.03417, section 3, giv
 texture of. Here the photo gets it.
 """
 
+from functools import lru_cache
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fastnst.pixels import Bytes
 
+USUAL = 4.0
+"""Levels of 255 at which smooth parts get most of what grain can give, and losses stay as they are."""
 COARSEST = 32.0
 """Levels of 255: with more, little is left of photos."""
 
 _STRIP = 1 << 20  # px that are worked on at once
 
 
-def grained(photo: Bytes, grain: float) -> Bytes:
+def grained(photo: Bytes, grain: float = USUAL) -> Bytes:
     """A photo with grain of a single px, the same in all channels and for all photos of a width.
 
     Args:
@@ -31,13 +36,18 @@ def grained(photo: Bytes, grain: float) -> Bytes:
     """
     if not 0 <= grain <= COARSEST:
         raise ValueError(f"grain must be from 0 to {COARSEST:g} levels, not {grain}")
-    random = np.random.default_rng(0)
     reach = round(((12 * grain**2 + 1) ** 0.5 - 1) / 2)  # of so many whole levels on either side of 0
     height, width = photo.shape[:2]
     rows = max(1, _STRIP // width)
     result = np.empty_like(photo)
-    for top in range(0, height, rows):
+    for number, top in enumerate(range(0, height, rows)):
         strip = slice(top, min(height, top + rows))
-        noise = random.integers(-reach, reach, (strip.stop - top, width, 1), np.int8, endpoint=True)
-        np.clip(np.add(photo[strip], noise, dtype=np.int16), 0, 255, out=result[strip], casting="unsafe")
+        noise = _noise(number, strip.stop - top, width, reach)
+        np.clip(photo[strip] + noise, 0, 255, out=result[strip], casting="unsafe")
     return result
+
+
+@lru_cache(maxsize=4)
+def _noise(number: int, rows: int, width: int, reach: int) -> NDArray[np.int16]:
+    """Grain of one strip of photos of a width, ``(rows, width, 1)``."""
+    return np.random.default_rng(number).integers(-reach, reach, (rows, width, 1), np.int16, endpoint=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnst.big_pictures import paint
-from fastnst.grain import grained
+from fastnst.grain import USUAL, grained
 from fastnst.pixels import LUMA, Bytes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def repaint(
     *,
     keep_colours: bool = False,
     stroke: float = 1.0,
-    grain: float = 0.0,
+    grain: float = USUAL,
     memory: int | None = None,
     refine: Refine | None = None,
 ) -> Photo:
@@ -41,8 +41,8 @@ def repaint(
             https://arxiv.org/abs/1606.05897, section 5. They bring the painting to the photo's luminance
             before the transfer; here the painting is in the network already, so that step is left out.
         stroke: size of the strokes, times what the network paints: see ``strokes``.
-        grain: what the network sees has so much of it: see ``grain``. The photo's colours and alpha, and what
-            ``refine`` is given, have none.
+        grain: what the network sees has so much of it: see ``grain``; 0 for none. The photo's colours and
+            alpha, and what ``refine`` is given, have none.
         memory: bytes that this may take, photo and picture among them: larger pictures are done in tiles.
             None for as many as it needs.
         refine: goes on from the network's picture: ``fastnst.refine``.

@@ -131,7 +131,7 @@ def measure(found: Network, cells: Sequence[Cell]) -> list[Measured]:
         times = []
         for _ in range(RUNS):
             start = perf_counter()
-            engine.stylise(photo.pixels[None])
+            repaint(photo, engine)
             times.append(perf_counter() - start)
         rgb = images.read(file, size=cell.settings.size).rgb
         picture = unpacked(made.pixels)

@@ -17,6 +17,7 @@ from fastnst import files, images
 from fastnst.batching import Room, SharedEngine
 from fastnst.big_pictures import at_once
 from fastnst.errors import FastNSTError, ImageError
+from fastnst.grain import USUAL
 from fastnst.images import Photo
 from fastnst.interrupts import held
 from fastnst.memory import budget
@@ -74,7 +75,7 @@ def stylise(
     size: int | None = None,
     keep_colours: bool = False,
     stroke: float = 1.0,
-    grain: float = 0.0,
+    grain: float = USUAL,
     max_pixels: int = MAX_PIXELS,
     quality: int = 95,
     memory: int | None = None,

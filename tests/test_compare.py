@@ -293,6 +293,7 @@ def test_results_say_with_what_they_were_made(made):
     found = results(made)
     assert found["format"] == 1
     assert found["settings"]["steps"] == 4
+    assert found["grain"] == 4
     assert {"fastnst", "python", "torch", "openvino"} <= found["versions"].keys()
     assert {"cpu", "date", "device", "threads"} <= found["environment"].keys()
     assert found["pairs"][0]["title"] == "Strokes"

@@ -7,6 +7,7 @@ from made_pictures import noise
 
 from fastnst import big_pictures, style_file
 from fastnst.engines import open_engine
+from fastnst.grain import grained
 from fastnst.images import Photo
 from fastnst.repaint import repaint
 
@@ -23,8 +24,10 @@ def engine(tmp_path_factory):
 
 
 def test_a_picture_is_the_networks_and_keeps_the_rest(photo, engine):
-    picture = repaint(photo, engine)
+    picture = repaint(photo, engine, grain=0)
     np.testing.assert_array_equal(picture.pixels, engine.stylise(photo.pixels[None])[0])
+    usual = repaint(photo, engine)
+    np.testing.assert_array_equal(usual.pixels, engine.stylise(grained(photo.pixels, 4)[None])[0])
     assert picture.alpha is photo.alpha
     assert picture.notes == photo.notes
 
@@ -34,7 +37,7 @@ def test_keeping_colours_takes_y_from_the_picture_and_i_and_q_from_the_photo(eng
     photo = Photo((noise(60, 60) // 8 + 112).astype(np.uint8))
     painted = engine.stylise(photo.pixels[None])[0]
     inside = np.abs((painted - photo.pixels.astype(float)) @ yiq[0]) < 100  # nothing is clipped there
-    kept = repaint(photo, engine, keep_colours=True).pixels @ yiq.T
+    kept = repaint(photo, engine, keep_colours=True, grain=0).pixels @ yiq.T
     expected = np.concatenate([(painted @ yiq.T)[..., :1], (photo.pixels @ yiq.T)[..., 1:]], -1)
     assert inside.mean() > 0.1
     np.testing.assert_allclose(kept[inside], expected[inside], atol=1)

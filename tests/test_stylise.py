@@ -47,7 +47,7 @@ def test_several_at_once_are_the_same_as_one_by_one_and_in_order(workers, batch)
     photos = folder()
     told, seen = [], []
     summary = stylise(
-        photos, Negative(batch=batch), workers=workers, finished=told.append, report=seen.append
+        photos, Negative(batch=batch), grain=0, workers=workers, finished=told.append, report=seen.append
     )
     assert [done.photo for done in summary.done] == [job.photo for job in photos.jobs]
     assert told == list(summary.done)

@@ -66,11 +66,11 @@ Examples:
 @click.option(
     "--grain",
     type=click.FloatRange(0, 32),
-    default=0.0,
+    default=4.0,
     show_default=True,
     metavar="0..32",
-    help="Grain that the network sees in the photo, levels of 255: where skies and blurred parts stay empty "
-    "or hatched, 8 gives them brushwork.",
+    help="Grain that the network sees in the photo, levels of 255: it gives skies and blurred parts "
+    "brushwork. 0 for none, 8 for more.",
 )
 @click.option(
     "--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP."
