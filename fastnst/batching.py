@@ -53,6 +53,7 @@ class SharedEngine:
         self.reach = engine.reach
         self.batch = engine.batch
         self.workers = engine.workers
+        self.strength = engine.strength
         self._changed = Condition()
         self._waiting: list[_Request] = []
         self._running = 0

@@ -21,6 +21,7 @@ import numpy as np
 
 from fastnst.architectures import Box, Statistics
 from fastnst.errors import ImageError
+from fastnst.grain import grained
 from fastnst.memory import too_large
 from fastnst.pixels import Bytes
 from fastnst.strokes import Scaled, brought_back
@@ -38,13 +39,16 @@ SIDE = 1024  # px of the pieces that are brought back from another scale
 PIXEL_BYTES = 6  # of the photo and of its picture
 
 
-def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | None = None) -> Bytes:
+def paint(
+    photo: Bytes, engine: Engine, *, stroke: float = 1.0, grain: float = 0.0, memory: int | None = None
+) -> Bytes:
     """The network's picture of a photo: at once if memory allows, in tiles if not, the same but for rounding.
 
     Args:
         photo: uint8 (H, W, 3).
         engine: the network.
         stroke: size of the strokes, times what it is by itself: see ``strokes``.
+        grain: of what the network sees, at strength 1 and above: see ``grain``; at 0 there is none.
         memory: bytes to get along with, photo and picture among them, as far as tiles of ``SMALLEST_TILE``
             do; None for as many as it needs.
 
@@ -61,8 +65,14 @@ def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | No
             f"picture is {photo.shape[1]}x{photo.shape[0]} px; at stroke {stroke:g} at least {need} px "
             "a side are needed"
         )
+
+    def part(box: Box) -> Bytes:
+        seen = scaled.part(box)
+        amount = grain * min(1.0, engine.strength)
+        return grained(seen, amount, corner=box[:2], width=scaled.width) if amount else seen
+
     if memory is None or at_once(photo.shape[0], photo.shape[1], engine, stroke) <= memory:
-        painted: Bytes = engine.stylise(scaled.part((0, 0, scaled.height, scaled.width))[None])[0]
+        painted: Bytes = engine.stylise(part((0, 0, scaled.height, scaled.width))[None])[0]
         if stroke == 1:
             return painted
         picture = np.empty_like(photo)
@@ -71,7 +81,7 @@ def paint(photo: Bytes, engine: Engine, *, stroke: float = 1.0, memory: int | No
             picture[top:bottom, left:right] = brought_back(painted, (0, 0), scaled, tile.kept)
         return picture
     try:
-        return _in_tiles(scaled, engine, memory - PIXEL_BYTES * photo.shape[0] * photo.shape[1])
+        return _in_tiles(scaled, part, engine, memory - PIXEL_BYTES * photo.shape[0] * photo.shape[1])
     except ImageError as err:  # which speaks of a tile
         raise ImageError(too_large(*photo.shape[:2])) from err
 
@@ -81,16 +91,16 @@ def at_once(height: int, width: int, engine: Engine, stroke: float = 1.0) -> int
     return engine.memory(int(height / stroke), int(width / stroke)) + PIXEL_BYTES * height * width
 
 
-def _in_tiles(scaled: Scaled, engine: Engine, free: int) -> Bytes:
+def _in_tiles(scaled: Scaled, part: Callable[[Box], Bytes], engine: Engine, free: int) -> Bytes:
     overlap = engine.reach + scaled.margin
     side = _side(engine, overlap, free)
-    statistics = measured(scaled.part, scaled.height, scaled.width, engine, side=side)
+    statistics = measured(part, scaled.height, scaled.width, engine, side=side)
     picture = np.empty_like(scaled.photo)
     ratio = scaled.photo.shape[0] / scaled.height
     for tile in tiles(*scaled.photo.shape[:2], side=max(1, int(side * ratio)), overlap=0):
         top, left, bottom, right = tile.kept
         seen = scaled.around(tile.kept, overlap, engine.stride)
-        painted: Bytes = engine.stylise(scaled.part(seen)[None], statistics=statistics)[0]
+        painted: Bytes = engine.stylise(part(seen)[None], statistics=statistics)[0]
         picture[top:bottom, left:right] = brought_back(painted, seen[:2], scaled, tile.kept)
     return picture
 

@@ -200,9 +200,10 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
         FastNSTError: the cache folder cannot be written.
     """
     held_out_files = _held_out_files(settings)
-    # Large enough for the smallest crop to be reduced, not enlarged: networks should not learn from blur.
-    kept = round(settings.size / settings.scale)
-    store = photo_store.build(_source(settings, held_out_files), size=settings.size, kept=kept, report=report)
+    kept = round(settings.size / settings.scale)  # the smallest crop is not enlarged: no learning from blur
+    store = photo_store.build(
+        _source(settings, held_out_files, look_inside=True), size=settings.size, kept=kept, report=report
+    )
     if held_out_files:
         chosen = photo_sources.spread(held_out_files, settings.val_limit)
         source = FileSource(chosen, title=str(settings.val_path))
@@ -234,7 +235,7 @@ def check(settings: DataSettings) -> None:
     Raises:
         ConfigError, DataError: as from ``prepare``.
     """
-    _source(settings, _held_out_files(settings))
+    _source(settings, _held_out_files(settings), look_inside=False)
 
 
 def _held_out_files(settings: DataSettings) -> list[Path]:
@@ -243,8 +244,8 @@ def _held_out_files(settings: DataSettings) -> list[Path]:
     return photo_sources.find([settings.val_path], setting="data.val_path")
 
 
-def _source(settings: DataSettings, held_out: list[Path]) -> FileSource | HubSource:
-    """What ``settings`` name; of folders without the held-out files."""
+def _source(settings: DataSettings, held_out: list[Path], *, look_inside: bool) -> FileSource | HubSource:
+    """What ``settings`` name; of folders without the held-out files, and without copies if they are read."""
     given = settings.path
     paths = [str(path) for path in given] if isinstance(given, (list, tuple)) else given and str(given)
     if settings.source == "samples":
@@ -254,7 +255,7 @@ def _source(settings: DataSettings, held_out: list[Path]) -> FileSource | HubSou
         if not paths:
             raise ConfigError("data=folder needs data.path=FOLDER, or data.path=[FOLDER,FOLDER]")
         folders = [paths] if isinstance(paths, str) else paths
-        found = photo_sources.find(folders, leave_out=held_out)
+        found = photo_sources.find(folders, leave_out=held_out, look_inside=look_inside)
         return FileSource(photo_sources.spread(found, settings.limit), title=", ".join(folders))
     if settings.source == "hub":
         if not paths or not isinstance(paths, str):

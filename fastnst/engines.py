@@ -31,6 +31,7 @@ class Engine(Protocol):
     stride: int  # px: the sides of a tile should divide by it, and tiles begin at its multiples
     reach: int  # px that a px of the photo reaches in the picture: tiles overlap by at least this
     batch: int  # pictures of one size that are worth doing at once
+    strength: float  # how much of the style
     workers: int  # calls of stylise() that are worth making at once, from threads
 
     def stylise(

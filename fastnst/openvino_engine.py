@@ -82,6 +82,7 @@ class OpenVINOEngine:
         self.min_size = MIN_SIZE
         self.stride = architecture.stride
         self.reach = architecture.reach
+        self.strength = strength
         self.batch = 1
         self.workers = workers
 

@@ -135,13 +135,20 @@ class HubSource:
         return stream
 
 
-def find(folders: Sequence[str], *, setting: str = "data.path", leave_out: Sequence[Path] = ()) -> list[Path]:
+def find(
+    folders: Sequence[str],
+    *,
+    setting: str = "data.path",
+    leave_out: Sequence[Path] = (),
+    look_inside: bool = True,
+) -> list[Path]:
     """Pictures in folders, at any depth, in the order of the folders and of their names.
 
     Args:
         folders: searched through symbolic links too, but each real folder once. Hidden files are left out.
         setting: that names the folders.
-        leave_out: files not to return, nor copies of them, such as the held-out ones.
+        leave_out: files not to return, such as the held-out ones.
+        look_inside: whether files are read, so that copies of those are not returned either.
 
     Raises:
         DataError: a folder is missing, or there is no picture.
@@ -161,7 +168,7 @@ def find(folders: Sequence[str], *, setting: str = "data.path", leave_out: Seque
         )
     for path in leave_out:
         found.pop(path.resolve(), None)
-    copies = _copies(found.values(), leave_out)
+    copies = _copies(found.values(), leave_out) if look_inside else set()
     if copies:
         logger.warning("%d photos are copies of held-out ones, and not trained on", len(copies))
     if len(copies) == len(found):

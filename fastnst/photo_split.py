@@ -1,4 +1,4 @@
-"""Which photos are trained on and which are held out: two parts that share no picture."""
+"""Which photos are trained on and which are held out."""
 
 import logging
 
@@ -25,7 +25,10 @@ def divided(
 def unlike(
     store: PhotoStore, rows: NDArray[np.int64], held_out: PhotoStore, held_out_rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The rows without those whose photo is a held-out one's, byte for byte."""
+    """The rows without those whose photo, as it is kept, is a held-out one's, byte for byte.
+
+    One that is kept at another size, as with ``data.val_path`` for photos from the hub, is not recognised.
+    """
     import pyarrow.compute as pc  # comes with datasets
 
     known = {held_out.dataset[int(row)]["jpeg"] for row in held_out_rows}

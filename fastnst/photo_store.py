@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 FORMAT = 1  # raised when stores made before can no longer be used
 ROWS = 256  # photos per Arrow file: what a killed run may lose
 QUALITY = 95  # of the JPEGs
-PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE}  # no fault of the photo's
+PASSING = {errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE}  # no fault of the photo's
 
 
 class Source(Protocol):

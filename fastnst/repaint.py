@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnst.big_pictures import paint
-from fastnst.grain import USUAL, grained
+from fastnst.grain import USUAL
 from fastnst.pixels import LUMA, Bytes
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def repaint(
             https://arxiv.org/abs/1606.05897, section 5. They bring the painting to the photo's luminance
             before the transfer; here the painting is in the network already, so that step is left out.
         stroke: size of the strokes, times what the network paints: see ``strokes``.
-        grain: what the network sees has so much of it: see ``grain``; 0 for none. The photo's colours and
-            alpha, and what ``refine`` is given, have none.
+        grain: what the network sees has so much of it: see ``grain``; 0 for none. Below strength 1 there is
+            less. The photo's colours and alpha, and what ``refine`` is given, have none.
         memory: bytes that this may take, photo and picture among them: larger pictures are done in tiles.
             None for as many as it needs.
         refine: goes on from the network's picture: ``fastnst.refine``.
@@ -50,11 +50,7 @@ def repaint(
     Raises:
         ImageError: the picture is too small, or too large for the memory.
     """
-    if grain:
-        memory = None if memory is None else memory - photo.pixels.nbytes
-        picture = paint(grained(photo.pixels, grain), engine, stroke=stroke, memory=memory)
-    else:
-        picture = paint(photo.pixels, engine, stroke=stroke, memory=memory)
+    picture = paint(photo.pixels, engine, stroke=stroke, grain=grain, memory=memory)
     if refine is not None:
         picture = refine(photo.pixels, picture)
     if keep_colours:

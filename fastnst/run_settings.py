@@ -20,6 +20,7 @@ from fastnst.settings import (
 )
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")  # weights stay float32 in all
+SHORT = ("32", "bf16", "16")  # what Lightning takes for the same
 
 # No field has a default: a number that shapes a picture is written once, in conf/.
 
@@ -90,7 +91,7 @@ def _check_run(settings: TrainSettings | BaseSettings) -> None:
     require(type(steps) is int and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}")
     precision = settings.trainer.get("precision", "auto")
     require(
-        precision in PRECISIONS,
+        str(precision) in (*PRECISIONS, *SHORT),
         f"trainer.precision must be one of {', '.join(PRECISIONS)}, not {precision!r}",
     )
     for name in ("val_check_interval", "accumulate_grad_batches"):

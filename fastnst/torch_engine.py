@@ -69,6 +69,7 @@ class TorchEngine:
         self.min_size = MIN_SIZE
         self.stride = architecture.stride
         self.reach = architecture.reach
+        self.strength = strength
         self.batch = BATCH if self._device.type == "cuda" else 1
         self.workers = 1
 

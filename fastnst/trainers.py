@@ -1,9 +1,11 @@
 """Lightning's Trainer, quiet, and with the settings as they stand."""
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +165,9 @@ def fit(
 
 def _keep_losses(path: Path) -> None:
     """Put the losses of an earlier run in this folder aside, which Lightning would empty."""
-    if path.exists():
-        earlier = len(list(path.parent.glob(f"{path.stem}-*{path.suffix}")))
-        path.rename(path.with_stem(f"{path.stem}-{earlier + 1}"))
+    if path.exists() and os.environ.get("LOCAL_RANK", "0") == "0":
+        names = (path.with_stem(f"{path.stem}-{number}") for number in count(1))
+        path.rename(next(name for name in names if not name.exists()))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ class Negative:
     description = "by hand"
     min_size = 16
     stride = reach = 1
+    strength = 1.0
 
     def __init__(self, *, batch: int = 1, workers: int = 2, gate: threading.Event | None = None) -> None:
         self.batch = batch

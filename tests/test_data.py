@@ -265,18 +265,18 @@ def test_a_photo_that_was_unreadable_is_tried_again(folder, monkeypatch):
     assert source.identity == before
 
 
-def test_a_failing_disk_is_no_fault_of_the_photo(folder, monkeypatch):
+def test_a_share_that_is_away_is_no_fault_of_the_photo(folder, monkeypatch):
     read = photo_store.images.read
 
     def fail(path, **options):
         if path.name == "004.jpg":
-            raise ImageError(f"cannot read {path}: Input/output error") from OSError(errno.EIO, "")
+            raise ImageError(f"cannot read {path}: Connection timed out") from OSError(errno.ETIMEDOUT, "")
         return read(path, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(photo_store.images, "read", fail)
         with pytest.raises(
-            DataError, match=r"004\.jpg: Input/output error; the same command goes on from there"
+            DataError, match=r"004\.jpg: Connection timed out; the same command goes on from there"
         ):
             prepare(replace(FOLDER, path=str(folder)), seed=1)
     photos = prepare(replace(FOLDER, path=str(folder)), seed=1)

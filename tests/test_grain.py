@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import tiny_style
+from negative import Negative
 
 from fastnst import cli, images
+from fastnst import grain as grain_module
 from fastnst.grain import grained
+from fastnst.repaint import repaint
 
 GREY = np.full((300, 400, 3), 128, np.uint8)
 
@@ -18,6 +21,33 @@ def test_grain_has_the_deviation_asked_for_and_no_colour(grain):
     assert (noise == noise[..., :1]).all()
     beside = np.corrcoef(noise[:, 1:, 0].ravel(), noise[:, :-1, 0].ravel())[0, 1]
     assert abs(beside) < 0.02
+
+
+def test_every_strip_has_grain_of_its_own_and_parts_are_those_of_the_whole(monkeypatch):
+    monkeypatch.setattr(grain_module, "_STRIP", 4000)
+    whole = grained(GREY, 8)
+    rows = [whole[top : top + 10].astype(int) - 128 for top in range(0, 300, 10)]
+    assert min(noise.std() for noise in rows) > 7
+    assert len({noise.tobytes() for noise in rows}) == 30
+    part = grained(GREY[37:93, 21:305], 8, corner=(37, 21), width=400)
+    np.testing.assert_array_equal(part, whole[37:93, 21:305])
+
+
+def test_what_the_network_sees_has_the_grain_whatever_the_strokes():
+    class Seeing(Negative):
+        def stylise(self, pictures, *, statistics=None):
+            self.seen = pictures
+            return pictures
+
+    grey = images.Photo(np.full((200, 300, 3), 128, np.uint8))
+    engine = Seeing()
+    for stroke in (0.5, 1, 2):
+        repaint(grey, engine, stroke=stroke, grain=8)
+        assert engine.seen.std() == pytest.approx(8, rel=0.05)
+    for strength, expected in ((0, 0), (0.5, 4), (1.5, 8)):
+        engine.strength = strength
+        repaint(grey, engine, grain=8)
+        assert engine.seen.std() == pytest.approx(expected, rel=0.1)
 
 
 def test_grain_is_the_same_every_time_and_none_is_none():

@@ -225,7 +225,7 @@ def command(
                     size=size,
                     keep_colours=keep_colours,
                     stroke=stroke,
-                    grain=grain * min(1.0, strength),  # none in the photo that strength 0 gives back
+                    grain=grain,
                     memory=budget,
                     refine=refined,
                     max_pixels=max_pixels or MAX_PIXELS,
