@@ -32,6 +32,7 @@ from fastnst.coarse_to_fine import coarse_to_fine
 from fastnst.engines import open_engine
 from fastnst.errors import ConfigError, TrainingError
 from fastnst.gatys import ADVICE, GatysResult
+from fastnst.grain import grained
 from fastnst.interrupts import postponed
 from fastnst.mixtures import Part
 from fastnst.paintings import Painting
@@ -253,7 +254,7 @@ def _initial(settings: GatysSettings, photo: Floats, painting: Floats) -> Floats
         return _cover(painting, *photo.shape[1:])
     if settings.init.startswith(NETWORK):
         engine = open_engine(style_file.read(style_file.find(settings.init.removeprefix(NETWORK))))
-        return unpacked(engine.stylise(packed(photo)[None])[0])
+        return unpacked(engine.stylise(grained(packed(photo))[None])[0])
     path = samples.resolve(settings.init)
     if not path.is_file():
         raise ConfigError(
