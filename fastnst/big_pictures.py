@@ -69,7 +69,7 @@ def paint(
     def part(box: Box) -> Bytes:
         seen = scaled.part(box)
         amount = grain * min(1.0, engine.strength)
-        return grained(seen, amount, corner=box[:2], width=scaled.width) if amount else seen
+        return grained(seen, amount, corner=box[:2]) if amount else seen
 
     if memory is None or at_once(photo.shape[0], photo.shape[1], engine, stroke) <= memory:
         painted: Bytes = engine.stylise(part((0, 0, scaled.height, scaled.width))[None])[0]

@@ -6,6 +6,7 @@ al. (2016), "Texture Networks", https://arxiv.org/abs/1603.03417, section 3, giv
 texture of. Here the photo gets it.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -18,19 +19,16 @@ USUAL = 4.0
 COARSEST = 32.0
 """Levels of 255: with more, little is left of photos."""
 
-_STRIP = 1 << 18  # px that are drawn at once
+_SIDE = 512  # px of the blocks that are drawn at once: tiles of large photos need no more than their own
 
 
-def grained(
-    photo: Bytes, grain: float = USUAL, *, corner: tuple[int, int] = (0, 0), width: int | None = None
-) -> Bytes:
-    """A photo, or a part of one, with grain of a single px, the same in all channels.
+def grained(photo: Bytes, grain: float = USUAL, *, corner: tuple[int, int] = (0, 0)) -> Bytes:
+    """A photo, or a part of one, with grain of a single px, the same in all channels and for all photos.
 
     Args:
         photo: ``(H, W, 3)``.
         grain: its standard deviation, levels of 255, to the nearest that whole levels allow. It is uniform.
         corner: top and left of the part, px.
-        width: of the whole photo, px; all photos of a width have the same grain. None: it is ``photo``.
 
     Returns:
         ``(H, W, 3)``.
@@ -41,19 +39,23 @@ def grained(
     if not 0 <= grain <= COARSEST:
         raise ValueError(f"grain must be from 0 to {COARSEST:g} levels, not {grain}")
     reach = round(((12 * grain**2 + 1) ** 0.5 - 1) / 2)  # of so many whole levels on either side of 0
-    (top, left), whole = corner, width or photo.shape[1]
-    rows = max(1, _STRIP // whole)
     result = np.empty_like(photo)
-    for number in range(top // rows, -(-(top + photo.shape[0]) // rows)):
-        first, last = max(top, number * rows), min(top + photo.shape[0], (number + 1) * rows)
-        noise = _noise(number, rows, whole, reach)[first - number * rows : last - number * rows]
-        strip = slice(first - top, last - top)
-        mixed = photo[strip] + noise[:, left : left + photo.shape[1]]
-        np.clip(mixed, 0, 255, out=result[strip], casting="unsafe")
+    for row, above, down in _blocks(corner[0], photo.shape[0]):
+        for column, before, across in _blocks(corner[1], photo.shape[1]):
+            mixed = photo[down, across] + _noise(row, column, _SIDE, reach)[above, before]
+            np.clip(mixed, 0, 255, out=result[down, across], casting="unsafe")
     return result
 
 
+def _blocks(start: int, length: int) -> Iterator[tuple[int, slice, slice]]:
+    """Along one side: a block's number, what of it lies in the part, and where in the part that is."""
+    for number in range(start // _SIDE, -(-(start + length) // _SIDE)):
+        first, last = max(start, number * _SIDE), min(start + length, (number + 1) * _SIDE)
+        yield number, slice(first - number * _SIDE, last - number * _SIDE), slice(first - start, last - start)
+
+
 @lru_cache(maxsize=16)
-def _noise(number: int, rows: int, width: int, reach: int) -> NDArray[np.int16]:
-    """Grain of one strip of photos of a width, ``(rows, width, 1)``."""
-    return np.random.default_rng(number).integers(-reach, reach, (rows, width, 1), np.int16, endpoint=True)
+def _noise(row: int, column: int, side: int, reach: int) -> NDArray[np.int16]:
+    """Grain of one block, ``(side, side, 1)``."""
+    random = np.random.default_rng((row, column))
+    return random.integers(-reach, reach, (side, side, 1), np.int16, endpoint=True)

@@ -105,9 +105,8 @@ class LBFGS:
         self._pairs: deque[_Pair] = deque(maxlen=history)
         self._precondition = precondition
         self._before: tuple[Tensor, Tensor, float] | None = None
-        self._radius: Tensor | None = (
-            None  # root mean square of the longest step allowed; None before the first leap
-        )
+        # root mean square of the longest step allowed; None before the first leap
+        self._radius: Tensor | None = None
         self._bands: Bands | None = None
         self._powers: deque[Tensor] = deque(maxlen=history)  # of each pair's step and turn, (2, 3, BANDS)
 

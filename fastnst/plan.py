@@ -124,7 +124,7 @@ def _photos(item: str | Path, output: Path, failed: list[Failure]) -> dict[Path,
         everything = photos
         photos = [photo for photo in photos if made not in Path(os.path.realpath(photo)).parents]
         if left := len(everything) - len(photos):
-            logger.info("%d pictures in %s are left out: taken for those of an earlier run", left, output)
+            logger.info("pictures in %s left out, taken for those of an earlier run: %d", output, left)
     return {photo: photo.relative_to(root) for photo in photos}
 
 

@@ -23,13 +23,14 @@ def test_grain_has_the_deviation_asked_for_and_no_colour(grain):
     assert abs(beside) < 0.02
 
 
-def test_every_strip_has_grain_of_its_own_and_parts_are_those_of_the_whole(monkeypatch):
-    monkeypatch.setattr(grain_module, "_STRIP", 4000)
+def test_every_block_has_grain_of_its_own_and_parts_are_those_of_the_whole(monkeypatch):
+    monkeypatch.setattr(grain_module, "_SIDE", 50)
     whole = grained(GREY, 8)
-    rows = [whole[top : top + 10].astype(int) - 128 for top in range(0, 300, 10)]
-    assert min(noise.std() for noise in rows) > 7
-    assert len({noise.tobytes() for noise in rows}) == 30
-    part = grained(GREY[37:93, 21:305], 8, corner=(37, 21), width=400)
+    corners = [(top, left) for top in range(0, 300, 50) for left in range(0, 400, 50)]
+    blocks = [whole[top : top + 50, left : left + 50].astype(int) - 128 for top, left in corners]
+    assert min(noise.std() for noise in blocks) > 7
+    assert len({noise.tobytes() for noise in blocks}) == 48
+    part = grained(GREY[37:93, 21:305], 8, corner=(37, 21))
     np.testing.assert_array_equal(part, whole[37:93, 21:305])
 
 

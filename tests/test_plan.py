@@ -96,7 +96,7 @@ def test_pictures_of_an_earlier_run_are_no_photos(home, caplog):
     save(home / "x/out/a.jpg")
     with caplog.at_level("INFO"):
         assert outputs(["x"], "x/out") == {"x/a.jpg": "x/out/a.jpg"}
-    assert caplog.messages == ["1 pictures in x/out are left out: taken for those of an earlier run"]
+    assert caplog.messages == ["pictures in x/out left out, taken for those of an earlier run: 1"]
 
 
 @pytest.mark.parametrize("item", ["x", "x/*.jpg"])
