@@ -79,6 +79,8 @@ def calibrate(
         reasons.append(reason)
     else:
         picture = paintings.load(painting, painting.size)
+    for hint in paintings.hints(painting, picture):
+        logger.warning("%s", hint)
     if not loss.balance and loss.style_weight != AUTO:
         return Calibration(painting, loss, picture, (), tuple(reasons))
 

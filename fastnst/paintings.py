@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from fastnst import brushstrokes, files, images, samples
 from fastnst.config import choices
 from fastnst.errors import ConfigError, ImageError
+from fastnst.opening import MAX_PIXELS, opened
 from fastnst.settings import PaintingSettings
 
 logger = logging.getLogger(__name__)
 
 BUILTIN = "builtin:brushstrokes"
 _BUILTIN_LARGEST = 4096  # px
+PLAIN = 4 / 255  # the standard deviation, in each channel, of a picture that is nearly of a single colour
 MIN_SIDE = 32  # px: after VGG-19's four poolings 2x2 positions are left to correlate
 
 
@@ -88,6 +90,27 @@ def load(settings: PaintingSettings, size: int) -> Painting:
         sha256=sha256,
         size=size,
     )
+
+
+def hints(settings: PaintingSettings, painting: Painting) -> list[str]:
+    """Why the style of a painting will be poor, as far as the picture alone tells: one line each.
+
+    Raises:
+        ConfigError, ImageError: as from ``load``.
+    """
+    found = []
+    path = find(settings)
+    if path is not None:
+        with opened(path, size=None, min_side=1, max_pixels=MAX_PIXELS) as (image, _):
+            longer = max(image.size)
+        if longer < painting.size:
+            found.append(
+                f"{path.name} has {longer} px and is enlarged to {painting.size}: its strokes will be "
+                "blurred; take a larger picture of the painting"
+            )
+    if painting.rgb.std(axis=(1, 2)).max() < PLAIN:
+        found.append(f"{painting.title} is nearly of a single colour: there is hardly a stroke to learn")
+    return found
 
 
 def resized(painting: Painting, size: int) -> Painting:

@@ -56,6 +56,17 @@ def test_every_auto_becomes_a_number_with_its_reason(tiny_weights):
     assert weights == sorted(weights)
 
 
+def test_a_painting_that_is_enlarged_is_told_once(tiny_weights, caplog):
+    given = ("loss.balance=false", "loss.style_weight=1")
+    found(tiny_weights, "painting.size=96", *given)
+    assert caplog.messages == []
+    found(tiny_weights, "painting.size=128", *given)
+    assert caplog.messages == [
+        "mine.png has 96 px and is enlarged to 128: its strokes will be blurred; "
+        "take a larger picture of the painting"
+    ]
+
+
 def test_what_is_given_stays(tiny_weights):
     result = found(
         tiny_weights,

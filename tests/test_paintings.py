@@ -176,3 +176,17 @@ def test_a_sample_of_scikit_image_can_be_a_painting():
     assert (painting.name, painting.rgb.shape) == ("gravel", (3, 64, 64))
     with pytest.raises(ImageError, match="there is no sample cow; the samples are"):
         load(replace(OWN, image="sample:cow"))
+
+
+@pytest.mark.parametrize(("spread", "told"), [(0, True), (3, True), (40, False)])
+def test_a_picture_without_contrast_has_hardly_a_stroke(tmp_path, spread, told):
+    pixels = np.random.default_rng(0).integers(100 - spread, 101 + spread, (64, 64, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "grey.png")
+    settings = replace(OWN, image="grey.png")
+    hints = paintings.hints(settings, load(settings))
+    assert hints == ["grey is nearly of a single colour: there is hardly a stroke to learn"] * told
+
+
+def test_a_painting_that_is_drawn_for_the_size_is_not_enlarged():
+    settings = replace(OWN, image=paintings.BUILTIN, size=96)
+    assert paintings.hints(settings, load(settings)) == []
