@@ -86,7 +86,7 @@ def stepper(
     module.network.to(memory_format=memory_format)
     optimizer = module.configure_optimizers()["optimizer"]
     side, count = size or settings.data.size, photos or settings.data.batch_size
-    batch = torch.rand(count, 3, side, side)
+    batch = torch.rand(count, 2, 3, side, side)
 
     def step() -> None:
         optimizer.zero_grad()

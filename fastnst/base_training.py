@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fastnst.crops import photos_and_seen
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss
@@ -22,7 +23,7 @@ from fastnst.networks import StyleNetwork
 from fastnst.settings import OptimSettings
 from fastnst.training import schedule
 
-ORDER = 4  # the second number of the seed: see fastnst.data
+ORDER = 4  # the second number of the seed: see fastnst.crops
 
 
 class BaseTraining(pl.LightningModule):
@@ -88,14 +89,14 @@ class BaseTraining(pl.LightningModule):
         return {name: self.own[first + place] for place, name in enumerate(self.names)}
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One batch, ``(B, 3, H, W)``, for one painting."""
+        """One batch, ``(B, 2, 3, H, W)``, for one painting."""
         number = self.chosen(self.global_step)
         loss = self.losses[number]
-        photos = batch.contiguous(memory_format=torch.channels_last)
+        photos, seen = photos_and_seen(batch)
         with torch.no_grad():
             content = loss.content_target(photos)
         style = {layer: gram.to(self.device) for layer, gram in self.styles[number].items()}
-        pictures = functional_call(self.network, self.norms(number), (photos,)).float()
+        pictures = functional_call(self.network, self.norms(number), (seen,)).float()
         terms = loss(pictures, content, style)
         self.guard.see(terms.total.item(), self.global_step)
         self.log("train/total", terms.total.detach())
@@ -108,9 +109,9 @@ class BaseTraining(pl.LightningModule):
         """See ``Guard.see_gradients``."""
         self.guard.see_gradients([*self.network.parameters(), *self.own], self.global_step)
 
-    def picture(self, photos: Tensor) -> Tensor:
+    def picture(self, seen: Tensor) -> Tensor:
         """``(B, 3, H, W)`` by the mean of the normalisations."""
-        pictures: Tensor = functional_call(self.network, self.state(), (photos,))
+        pictures: Tensor = functional_call(self.network, self.state(), (seen,))
         return pictures
 
     def configure_optimizers(self) -> Any:

@@ -114,7 +114,8 @@ def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:
     """
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     before = checkpoint["identity"]
-    before["loss"] = {"padding": "zeros"} | before.get("loss", {})  # what it was before there was a choice
+    before = {"data.grain": 0.0} | before  # what it was before there was a choice
+    before["loss"] = {"padding": "zeros"} | before.get("loss", {})
     was = dict(flat({name: before[name] for name in expected if name in before}))
     now = dict(flat(expected))
     if other := [name for name in was | now if was.get(name) != now.get(name)]:

@@ -1,31 +1,19 @@
-"""Photos to train on: prepared once at training size, then cropped and flipped at random, but reproducibly.
-
-Which photo, crop and flip stand at a position of the training is a pure function of the seed and that
-position. So neither the number of workers nor a resume changes what a step sees.
-"""
+"""Photos to train on: found, prepared once at training size, and divided."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
-from torch.utils.data import Dataset, Sampler
-
-from fastnst import images, photo_sources, photo_store, samples
+from fastnst import photo_sources, photo_store, samples
+from fastnst.crops import HeldOutDataset, PhotoDataset
 from fastnst.errors import ConfigError, DataError
 from fastnst.photo_sources import FileSource, HubSource
 from fastnst.photo_split import divided, unlike
-from fastnst.photo_store import PhotoStore, Skipped
+from fastnst.photo_store import Skipped
 from fastnst.progress import Report
 
 if TYPE_CHECKING:
@@ -33,128 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FLAT = 1.5 / 255  # the most that a crop of a single colour varies, in each channel
-AGAIN, ATTEMPTS = 4, 32  # how often another crop is drawn from one photo, and in all
 FEW = 200  # photos: with fewer, styles come out visibly poorer
-
-# the second number of each seed: one stream of random numbers for each purpose (photo_split.SPLIT is 3)
-CROP, ORDER = 1, 2
-
-
-class PhotoDataset(Dataset[Tensor]):
-    """Random square crops of photos, mirrored every other time.
-
-    An item's key is ``(position, index)``: the photo ``index`` with the crop of ``position``.
-    ``PositionSampler`` gives such keys.
-
-    Args:
-        store: the prepared photos.
-        rows: which rows of the store belong here.
-        size: px, side of the crops.
-        scale: a crop's side is drawn uniformly from [scale, 1] of the photo's shorter side.
-        seed: of all crops and flips, not negative.
-        early: a position, and the side of the crops before it, px: the same crops, smaller.
-    """
-
-    def __init__(
-        self,
-        store: PhotoStore,
-        rows: NDArray[np.int64],
-        *,
-        size: int,
-        scale: float,
-        seed: int,
-        early: tuple[int, int] = (0, 0),
-    ) -> None:
-        self.store = store
-        self.rows = rows
-        self.size = size
-        self.scale = scale
-        self.seed = seed
-        self.early = early
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def beginning(self, position: int, size: int) -> PhotoDataset:
-        """The same with crops of ``size`` px before a position."""
-        return PhotoDataset(
-            self.store, self.rows, size=self.size, scale=self.scale, seed=self.seed, early=(position, size)
-        )
-
-    def __getitem__(self, key: tuple[int, int]) -> Tensor:
-        """A crop, float32 (3, size, size) in [0, 1], or as small as it is to be that early.
-
-        Of a single colour, as of a white wall, there is nothing to learn: instance normalisation divides by
-        no variance, layer after layer, and gradients become infinite. Such a crop is drawn again, in the end
-        from the photos that follow.
-        """
-        position, index = key
-        random = np.random.default_rng((self.seed, CROP, position))
-        until, early = self.early
-        size = early if position < until else self.size
-        for attempt in range(ATTEMPTS):
-            photo = _photo(self.store, int(self.rows[(index + attempt // AGAIN) % len(self)]))
-            draws = random.random(4)
-            side = min(photo.size) * (self.scale + (1 - self.scale) * draws[0])
-            left, top = (photo.width - side) * draws[1], (photo.height - side) * draws[2]
-            box = (left, top, left + side, top + side)
-            crop = _crop(photo, box, size=size, mirror=bool(draws[3] < 0.5))
-            if (crop.amax((1, 2)) - crop.amin((1, 2))).max() > FLAT:
-                break
-        return crop
-
-
-class HeldOutDataset(Dataset[Tensor]):
-    """The largest centred squares of photos that are not trained on: float32 (3, size, size) in [0, 1]."""
-
-    def __init__(self, store: PhotoStore, rows: NDArray[np.int64], *, size: int) -> None:
-        self.store = store
-        self.rows = rows
-        self.size = size
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Tensor:
-        photo = _photo(self.store, int(self.rows[index]))
-        side = min(photo.size)
-        left, top = (photo.width - side) / 2, (photo.height - side) / 2
-        return _crop(photo, (left, top, left + side, top + side), size=self.size, mirror=False)
-
-
-class PositionSampler(Sampler[tuple[int, int]]):
-    """``(position, index)`` for positions of the training: a new order of the photos for each pass over them.
-
-    A position counts photos since the training began: batch b of size B takes [b B, (b + 1) B). Each rank of
-    several takes every ``world_size``-th position, so a global batch holds the same photos for any number of
-    ranks.
-
-    Args:
-        count: photos to choose from.
-        seed: of the orders, not negative.
-        start: first position: 0, or steps done times the global batch size after a resume.
-        stop: the position after the last.
-    """
-
-    def __init__(
-        self, count: int, *, seed: int, start: int, stop: int, rank: int = 0, world_size: int = 1
-    ) -> None:
-        self.count = count
-        self.seed = seed
-        self.positions = range(start + rank, stop, world_size)
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        ordered = -1
-        for position in self.positions:
-            number, place = divmod(position, self.count)
-            if number != ordered:
-                order = np.random.default_rng((self.seed, ORDER, number)).permutation(self.count)
-                ordered = number
-            yield position, int(order[place])
 
 
 @dataclass(frozen=True)
@@ -220,8 +87,10 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
     _warn(len(rows), len(held_out_rows), skipped, store.folder, embedded=settings.source == "samples")
     division: list[Any] = [store.digest, held_out_store.digest, rows.tolist(), held_out_rows.tolist()]
     return Photos(
-        train=PhotoDataset(store, rows, size=settings.size, scale=settings.scale, seed=seed),
-        held_out=HeldOutDataset(held_out_store, held_out_rows, size=settings.size),
+        train=PhotoDataset(
+            store, rows, size=settings.size, scale=settings.scale, seed=seed, grain=settings.grain
+        ),
+        held_out=HeldOutDataset(held_out_store, held_out_rows, size=settings.size, grain=settings.grain),
         skipped=skipped,
         fingerprint=hashlib.sha256(repr(division).encode()).hexdigest()[:16],
         source=_public_name(settings),
@@ -288,13 +157,3 @@ def _warn(count: int, held_out: int, skipped: tuple[Skipped, ...], folder: Path,
         logger.warning(
             "only %d photos to train on: styles come out better with %d or more, varied ones", count, FEW
         )
-
-
-def _photo(store: PhotoStore, row: int) -> Image.Image:
-    return Image.open(io.BytesIO(store.dataset[row]["jpeg"])).convert("RGB")
-
-
-def _crop(photo: Image.Image, box: tuple[float, float, float, float], *, size: int, mirror: bool) -> Tensor:
-    """The square ``box`` (left, top, right, bottom; px) at ``size`` px, antialiased: (3, size, size)."""
-    rgb = images.from_pil(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
-    return torch.from_numpy(np.ascontiguousarray(rgb[..., ::-1] if mirror else rgb))

@@ -169,7 +169,7 @@ class NetworkSettings:
     arguments: dict[str, Any]
 
 
-CROPS = ("size", "early_size", "early_share", "scale", "batch_size")
+CROPS = ("size", "early_size", "early_share", "scale", "grain", "batch_size")
 """The fields of ``DataSettings`` that say what a network sees of the photos."""
 
 
@@ -188,6 +188,7 @@ class DataSettings:
     batch_size: int
     workers: int
     scale: float
+    grain: float
     val_limit: int
     val_path: str | None
 
@@ -204,6 +205,7 @@ class DataSettings:
         )
         require(0 <= self.workers <= 256, f"data.workers must be from 0 to 256, not {self.workers}")
         require(0 < self.scale <= 1, f"data.scale must be above 0 and at most 1, not {self.scale}")
+        require(0 <= self.grain <= 32, f"data.grain must be from 0 to 32 levels, not {self.grain}")
         require(self.val_limit >= 1, f"data.val_limit must be at least 1, not {self.val_limit}")
         require(
             self.limit is None or self.limit >= 1, f"data.limit must be at least 1 or null, not {self.limit}"

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fastnst.crops import photos_and_seen
 from fastnst.distances import style_distance
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
@@ -98,17 +99,19 @@ class StrengthTraining(pl.LightningModule):
         return float(self.settings.stronger ** ((strength - 1) / (STRONGEST - 1)))
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One batch, ``(B, 3, H, W)``, at one strength: below 1 in half of the steps, then the greatest.
+        """One batch, ``(B, 2, 3, H, W)``, at one strength: below 1 in half of the steps, then the greatest.
 
-        What lies between 1 and the greatest is interpolated alone.
+        What lies between 1 and the greatest is interpolated alone. Below 1 there is less grain, as when
+        stylising.
         """
         part = (batch_idx * GOLDEN + 0.5) % 1
         strength = part if self.global_step < self.steps // 2 else STRONGEST
-        photos = batch.contiguous(memory_format=torch.channels_last)
+        photos, seen = photos_and_seen(batch)
+        seen = torch.lerp(photos, seen, min(1.0, strength))
         with torch.no_grad():
             content = self.loss.content_target(photos)
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
-        pictures = functional_call(self.network, self.weights(strength), (photos,)).float()
+        pictures = functional_call(self.network, self.weights(strength), (seen,)).float()
         terms = self.loss(pictures, content, style)
         total = terms.content + terms.tv + self.style_factor(strength) * terms.style
         grid = self.grid_weight * grid_power(pictures)
@@ -121,9 +124,9 @@ class StrengthTraining(pl.LightningModule):
         """See ``Guard.see_gradients``."""
         self.guard.see_gradients(self.ends.values(), self.global_step)
 
-    def picture(self, photos: Tensor) -> Tensor:
+    def picture(self, seen: Tensor) -> Tensor:
         """``(B, 3, H, W)`` at the greatest strength."""
-        pictures: Tensor = functional_call(self.network, self.weights(STRONGEST), (photos,))
+        pictures: Tensor = functional_call(self.network, self.weights(STRONGEST), (seen,))
         return pictures
 
     def configure_optimizers(self) -> Any:
@@ -143,32 +146,32 @@ class StrengthTraining(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     @torch.no_grad()
-    def shorten(self, photos: Sequence[Tensor]) -> float:
+    def shorten(self, seen: Sequence[Tensor]) -> float:
         """Bring the stronger end nearer, until the distance from the style falls on all the way to it.
 
         Args:
-            photos: each ``(3, H, W)``, none that was trained on.
+            seen: what the network sees of photos, each ``(3, H, W)``; none that was trained on.
 
         Returns:
             The part of the way that is kept: 1, a half, a quarter, an eighth, or 0.
         """
         part = 1.0
-        while part and not self._falls(part, photos):
+        while part and not self._falls(part, seen):
             part = part / 2 if part > 1 / 8 else 0.0
         for name in self.names[STRONGER]:
             self.ends[_key(STRONGER, name)].lerp_(self.trained[name].to(self.device), 1 - part)
         return part
 
-    def _falls(self, part: float, photos: Sequence[Tensor]) -> bool:
+    def _falls(self, part: float, seen: Sequence[Tensor]) -> bool:
         """Whether the style's distance falls in each quarter of a part of the way."""
         strengths = [1 + (STRONGEST - 1) * part * quarters / 4 for quarters in range(5)]
-        distances = [self._style_distance(strength, photos) for strength in strengths]
+        distances = [self._style_distance(strength, seen) for strength in strengths]
         return all(after < before for before, after in pairwise(distances))
 
-    def _style_distance(self, strength: float, photos: Sequence[Tensor]) -> float:
+    def _style_distance(self, strength: float, seen: Sequence[Tensor]) -> float:
         """From the style, as its layers weigh in the loss; the sum over photos."""
         weights, found = self.weights(strength), 0.0
-        for photo in photos:
+        for photo in seen:
             picture = functional_call(self.network, weights, (photo[None].to(self.device),))
             for layer, gram in self.loss.style_target(picture).items():
                 distance = style_distance(gram, getattr(self, f"style_{layer}"))

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fastnst.data import Photos, PositionSampler
+from fastnst.crops import PositionSampler, photos_and_seen
+from fastnst.data import Photos
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import LossTerms, PerceptualLoss
@@ -64,17 +65,17 @@ class StyleTraining(pl.LightningModule):
         """Take the running mean back."""
         self.guard.usual = float(checkpoint["usual"])
 
-    def measure(self, photos: Tensor) -> tuple[LossTerms, Tensor]:
-        """Loss and ``grid_power``, ``()``, of the network's pictures of ``photos``, ``(B, 3, H, W)``."""
-        photos = photos.contiguous(memory_format=torch.channels_last)
+    def measure(self, batch: Tensor) -> tuple[LossTerms, Tensor]:
+        """Loss and ``grid_power``, ``()``, of the network's pictures of a batch: see ``photos_and_seen``."""
+        photos, seen = photos_and_seen(batch)
         with torch.no_grad():
             content = self.loss.content_target(photos)
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
-        pictures = self.network(photos).float()
+        pictures = self.network(seen).float()
         return self.loss(pictures, content, style), grid_power(pictures)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One batch, ``(B, 3, H, W)``.
+        """One batch, ``(B, 2, 3, H, W)``.
 
         Raises:
             TrainingError: the loss is not a number, or has exploded.
@@ -89,13 +90,13 @@ class StyleTraining(pl.LightningModule):
         """See ``Guard.see_gradients``."""
         self.guard.see_gradients(self.network.parameters(), self.global_step)
 
-    def picture(self, photos: Tensor) -> Tensor:
+    def picture(self, seen: Tensor) -> Tensor:
         """``(B, 3, H, W)`` as the network paints it now."""
-        pictures: Tensor = self.network(photos)
+        pictures: Tensor = self.network(seen)
         return pictures
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Held-out losses of one batch, ``(B, 3, H, W)``."""
+        """Held-out losses of one batch, ``(B, 2, 3, H, W)``."""
         terms, grid = self.measure(batch)
         named = {f"val/{name}": value for name, value in {**terms.named(), "grid": grid}.items()}
         self.log_dict(named, batch_size=len(batch), sync_dist=True)
@@ -144,7 +145,7 @@ class PhotoData(pl.LightningDataModule):
         photos: from ``fastnst.data.prepare``.
         settings: batch size and workers.
         steps: of the whole run.
-        seed: of order, crops and flips.
+        seed: of order, crops, flips and grain.
     """
 
     def __init__(self, photos: Photos, settings: DataSettings, *, steps: int, seed: int) -> None:
@@ -155,7 +156,7 @@ class PhotoData(pl.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> ResumableLoader:
-        """Training batches from the step the trainer is at, ``(B, 3, size, size)``."""
+        """Training batches from the step the trainer is at, ``(B, 2, 3, size, size)``."""
         trainer = self.trainer
         assert trainer is not None  # Lightning sets it before it asks
         batch, batches = self.settings.batch_size, trainer.accumulate_grad_batches  # batches of one step
@@ -176,7 +177,7 @@ class PhotoData(pl.LightningDataModule):
         return loader
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        """Held-out batches, ``(B, 3, size, size)``."""
+        """Held-out batches, ``(B, 2, 3, size, size)``."""
         return DataLoader(self.photos.held_out, batch_size=self.settings.batch_size)
 
     def _workers(self) -> dict[str, Any]:

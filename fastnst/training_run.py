@@ -28,7 +28,7 @@ from fastnst import (
 from fastnst.artefacts import artefacts
 from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
-from fastnst.data import HeldOutDataset
+from fastnst.crops import HeldOutDataset
 from fastnst.errors import ConfigError, DataError
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, sees_the_photo
@@ -195,8 +195,8 @@ def _artefacts(network: StyleNetwork, photos: HeldOutDataset, painting: Painting
     """Scores of what goes wrong, on held-out photos; high ones are said."""
     chosen = [photos[index] for index in range(min(GUARDED, len(photos)))]
     with torch.no_grad():
-        pictures = [network(photo[None])[0].numpy() for photo in chosen]
-    scores = artefacts([photo.numpy() for photo in chosen], pictures, painting.rgb)
+        pictures = [network(seen[None])[0].numpy() for _, seen in chosen]
+    scores = artefacts([photo.numpy() for photo, _ in chosen], pictures, painting.rgb)
     if os.environ.get("LOCAL_RANK", "0") == "0":
         for warning in artefact_warnings(scores):
             logger.warning("%s", warning)
@@ -238,7 +238,7 @@ def _strengths(
         limit_val_batches=0,
         val_check_interval=None,
     )
-    kept = module.shorten([photos.held_out[index] for index in range(min(JUDGED, len(photos.held_out)))])
+    kept = module.shorten([photos.held_out[index][1] for index in range(min(JUDGED, len(photos.held_out)))])
     if kept < 1:
         logger.info("strength above 1: %g of the way is kept, beyond it the style gets no nearer", kept)
     return module.cpu().state()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fastnst import files
-from fastnst.data import HeldOutDataset
+from fastnst.crops import HeldOutDataset
 from fastnst.guard import Guard
 from fastnst.interrupts import postponed
 from fastnst.progress import Progress, Report
@@ -29,8 +29,8 @@ class Watched(Protocol):
     guard: Guard  # of its loss
     device: torch.device
 
-    def picture(self, photos: Tensor) -> Tensor:
-        """What it makes of photos, ``(B, 3, H, W)``, as it is now."""
+    def picture(self, seen: Tensor) -> Tensor:
+        """What it makes of what it sees, ``(B, 3, H, W)``, as it is now."""
 
 
 class Watch(pl.Callback):
@@ -88,9 +88,11 @@ class Watch(pl.Callback):
 
     def paint(self, module: Watched, step: int) -> None:
         """Write the contact sheet of one step: photos above, pictures below."""
-        photos = torch.stack(self.photos).to(module.device)
+        photos, seen = torch.stack(self.photos).unbind(1)
         with torch.no_grad():
-            pictures = torch.cat([module.picture(photo[None]) for photo in photos]).float().cpu()
-        rows = [[photo.numpy() for photo in self.photos], [picture.numpy() for picture in pictures]]
+            pictures = (
+                torch.cat([module.picture(each[None]) for each in seen.to(module.device)]).float().cpu()
+            )
+        rows = [[photo.numpy() for photo in photos], [picture.numpy() for picture in pictures]]
         with files.atomic(self.folder / f"{step:06}.png") as partial:
             sheet(rows).save(partial)

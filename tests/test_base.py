@@ -62,7 +62,7 @@ def test_every_painting_has_its_turn(module):
 
 
 def test_a_step_trains_the_body_and_the_normalisations_of_its_painting(module, photo):
-    module.training_step(photo, 0).backward()
+    module.training_step(torch.stack([photo, photo], dim=1), 0).backward()
     chosen = module.chosen(0)
     convolution = module.network.get_parameter("layers.0.weight")
     assert convolution.grad.abs().sum() > 0

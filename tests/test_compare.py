@@ -147,7 +147,7 @@ def test_training_gatys_and_compare_have_the_same_losses_to_the_last_digit(judge
 
     optim = OptimSettings(optimizer="adam", lr=1e-2, lr_final=1e-4, warmup=4, grid_weight=0.0)
     training = StyleTraining(Painted(), loss, judge.style, optim=optim, steps=10)
-    trained = training.measure(tensor(judge.photo))[0].values()
+    trained = training.measure(torch.stack([tensor(judge.photo)] * 2, dim=1))[0].values()
     optimised = gatys.optimise(
         tensor(judge.photo),
         judge.style,

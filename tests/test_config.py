@@ -28,6 +28,8 @@ def test_gatys_composes_too():
         ("trainer.max_stepz=1", "there is no setting 'trainer.max_stepz'"),
         ("data.size=big", "data.size: Value 'big' of type 'str' could not be converted to Integer"),
         ("data.size=4", "data.size must be at least 32 px, not 4"),
+        ("data.grain=33", "data.grain must be from 0 to 32 levels, not 33.0"),
+        ("data.grain=nan", "data.grain must be from 0 to 32 levels, not nan"),
         ("data.batch_size=0", "data.batch_size must be from 1 to 4096, not 0"),
         ("trainer.max_steps=many", "trainer.max_steps must be a number from 1, not 'many'"),
         ("loss=nope", "there is no loss 'nope'; there are .*johnson"),

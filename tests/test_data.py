@@ -18,8 +18,11 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from fastnst import photo_sources, photo_store
-from fastnst.data import Photos, PositionSampler, prepare
+from fastnst.crops import PositionSampler
+from fastnst.data import Photos, prepare
 from fastnst.errors import ConfigError, DataError, ImageError
+from fastnst.grain import grained
+from fastnst.pixels import packed, unpacked
 from fastnst.settings import DataSettings
 
 FOLDER = DataSettings(
@@ -34,6 +37,7 @@ FOLDER = DataSettings(
     batch_size=4,
     workers=0,
     scale=0.6,
+    grain=4.0,
     val_limit=2,
     val_path=None,
 )
@@ -107,10 +111,10 @@ def loaded(photos: Photos, *, workers: int = 0, start: int = 0, stop: int = 24, 
 def test_items_are_float_crops_in_range(folder):
     photos = prepare(replace(FOLDER, path=str(folder)), seed=1)
     item = photos.train[0, 3]
-    assert item.shape == (3, 32, 32)
+    assert item.shape == (2, 3, 32, 32)
     assert item.dtype == torch.float32
     assert 0 <= item.min() < item.max() <= 1
-    assert photos.held_out[0].shape == (3, 32, 32)
+    assert photos.held_out[0].shape == (2, 3, 32, 32)
     assert (len(photos.train), len(photos.held_out)) == (8, 2)
 
 
@@ -121,7 +125,7 @@ def test_a_crop_neither_squashes_nor_leaves_the_photo(tmp_path):
         picture(number, width=120, height=40).save(wide / f"{number}.png")
     photos = prepare(replace(FOLDER, path=str(wide), scale=1.0), seed=0)
     for position in range(20):
-        item = photos.train[position, 0]
+        item = photos.train[position, 0][0]
         across = (item[1, :, -2] - item[1, :, 1]).abs().mean()
         down = (item[2, -2] - item[2, 1]).mean()
         # 1/3 of the width against the whole height: slopes of 1/3 and 1, less a pixel at both ends
@@ -138,18 +142,40 @@ def test_a_crop_of_a_single_colour_is_drawn_again(tmp_path):
         page.save(pages / f"{number}.png")
     Image.new("RGB", (400, 400), "red").save(pages / "3.png")
     train = prepare(replace(FOLDER, path=str(pages), scale=0.1, val_limit=1), seed=0).train
-    crops = [train[position, position % len(train)] for position in range(60)]
+    crops = [train[position, position % len(train)][0] for position in range(60)]
     assert min(float(crop.amax((1, 2)).sub(crop.amin((1, 2))).max()) for crop in crops) > 1.5 / 255
-    again = [train[position, position % len(train)] for position in range(60)]
+    again = [train[position, position % len(train)][0] for position in range(60)]
     assert all(torch.equal(crop, same) for crop, same in zip(crops, again, strict=True))
 
 
 def test_crops_differ_by_position_and_half_are_mirrored(folder):
     train = prepare(replace(FOLDER, path=str(folder)), seed=0).train
-    items = [train[position, 0] for position in range(40)]
+    items = [train[position, 0][0] for position in range(40)]
     assert len({item.numpy().tobytes() for item in items}) == 40
     mirrored = sum(bool(item[1, :, 0].mean() > item[1, :, -1].mean()) for item in items)
     assert 10 < mirrored < 30
+
+
+def test_the_network_sees_grain_that_is_new_at_each_position(folder):
+    photos = prepare(replace(FOLDER, path=str(folder), scale=1.0, grain=8.0), seed=0)
+    noise = []
+    for position in range(20):
+        photo, seen = photos.train[position, 0]
+        inside = (photo > 0.1) & (photo < 0.9)  # where none is clipped
+        noise.append(((seen - photo) * 255)[inside])
+        assert seen.min() >= 0
+        assert seen.max() <= 1
+    assert torch.cat(noise).std() == pytest.approx(8, rel=0.1)
+    assert len({each[:50].numpy().tobytes() for each in noise}) == 20
+    photo, seen = photos.held_out[0]
+    expected = unpacked(grained(packed(photo.numpy()), 8))
+    np.testing.assert_array_equal(seen.numpy(), expected)
+
+
+def test_without_grain_the_network_sees_the_photo(folder):
+    photos = prepare(replace(FOLDER, path=str(folder), grain=0.0), seed=0)
+    for photo, seen in (photos.train[3, 1], photos.held_out[1]):
+        torch.testing.assert_close(seen, photo, rtol=0, atol=1e-7)
 
 
 def test_same_seed_gives_the_same_batches_and_another_seed_others(folder):
@@ -222,7 +248,7 @@ def test_a_held_out_folder_inside_the_photos_is_left_out_of_training(folder):
     assert len(photos.held_out) == 3
     assert all("/val/" not in name for name in photos.train.store.dataset["name"])
     # 10 is the first number of the held-out folder: red 200
-    assert photos.held_out[0][0].mean() * 255 == pytest.approx(200, abs=4)
+    assert photos.held_out[0][0, 0].mean() * 255 == pytest.approx(200, abs=4)
 
 
 @pytest.mark.parametrize("val_path", [True, False])
@@ -443,7 +469,7 @@ def test_a_hub_dataset_is_streamed_once(coco, monkeypatch):
     photos = prepare(settings, seed=1)
     assert len(photos.train) + len(photos.held_out) == 11
     assert [photo.name for photo in photos.skipped] == ["train[5]"]
-    reds = [photos.train[0, index][0].mean() * 255 for index in range(9)]
+    reds = [photos.train[0, index][0, 0].mean() * 255 for index in range(9)]
     expected = [20 * number for number in photos.train.rows]
     np.testing.assert_allclose(reds, expected, atol=4)
 
@@ -579,6 +605,6 @@ def test_early_crops_are_the_same_ones_made_smaller(folder):
         if position >= 3:
             assert torch.equal(early, late)
             continue
-        assert early.shape == (3, 16, 16)
-        smaller = torch.nn.functional.interpolate(late[None], size=16, mode="area")[0]
-        assert (early - smaller).abs().mean() < 0.05
+        assert early.shape == (2, 3, 16, 16)
+        smaller = torch.nn.functional.interpolate(late, size=16, mode="area")
+        assert (early - smaller)[0].abs().mean() < 0.05

@@ -5,7 +5,7 @@ import pytest
 import tiny_style
 from negative import Negative
 
-from fastnst import cli, images
+from fastnst import cli, config, images
 from fastnst import grain as grain_module
 from fastnst.grain import grained
 from fastnst.repaint import repaint
@@ -75,6 +75,13 @@ def stylise(home):
         return cli.main([*argv, "--precision", "float32"])
 
     return call
+
+
+def test_networks_are_trained_with_the_usual_grain():
+    trained = {
+        config.load("train", [f"data={name}"])["data"]["grain"] for name in ("coco", "folder", "samples")
+    }
+    assert trained == {grain_module.USUAL}
 
 
 def test_the_command_paints_the_photo_with_grain(stylise):

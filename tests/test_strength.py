@@ -134,7 +134,7 @@ def test_only_the_ends_are_trained_and_they_get_better(module, photo, monkeypatc
 
     def loss(step):
         monkeypatch.setattr(StrengthTraining, "global_step", step)
-        return module.training_step(photo, step)
+        return module.training_step(torch.stack([photo, photo], dim=1), step)
 
     def total():
         with torch.no_grad():
@@ -164,7 +164,7 @@ def test_a_step_weighs_content_and_style_by_its_strength(module, photo, monkeypa
     for step, above in ((0, False), (19, False), (20, True), (39, True)):
         monkeypatch.setattr(StrengthTraining, "global_step", step)
         seen.clear()
-        total = module.training_step(photo, step).item()
+        total = module.training_step(torch.stack([photo, photo], dim=1), step).item()
         assert (seen["strength"] > 1) == above
         expected = terms.content.item() + module.style_factor(seen["strength"]) * terms.style.item()
         assert total == pytest.approx(expected, rel=1e-5)
@@ -272,7 +272,7 @@ def test_strengths_that_explode_stop_with_advice(module, photo):
     for end in module.ends.values():
         end.data.fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"became nan at step 0\. Try half of strength\.lr"):
-        module.training_step(photo, 0)
+        module.training_step(torch.stack([photo, photo], dim=1), 0)
 
 
 def test_ends_of_weights_that_the_network_lacks_are_refused(style, tmp_path):

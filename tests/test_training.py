@@ -31,6 +31,11 @@ def module(tiny_weights, photo):
     return module
 
 
+def pair(photo):
+    """A batch in which the network sees the photo as it is."""
+    return torch.stack([photo, photo], dim=1)
+
+
 def test_schedule_warms_up_and_falls_along_a_cosine():
     factor = schedule(OPTIM, 100)
     assert factor(0) == pytest.approx(1 / 5)
@@ -56,28 +61,35 @@ def test_only_the_network_is_trained_and_saved(module):
 def test_the_loss_is_that_of_the_networks_pictures(module, photo):
     style = module.loss.style_target(photo.flip(-1).sqrt())
     wanted = module.loss(module.network(photo), module.loss.content_target(photo), style)
-    assert module.training_step(photo, 0).item() == wanted.total.item()
+    assert module.training_step(pair(photo), 0).item() == wanted.total.item()
+
+
+def test_the_network_sees_the_grain_and_the_loss_the_photo(module, photo):
+    style = module.loss.style_target(photo.flip(-1).sqrt())
+    seen = (photo + 0.2).clamp(0, 1)
+    wanted = module.loss(module.network(seen), module.loss.content_target(photo), style)
+    assert module.training_step(torch.stack([photo, seen], dim=1), 0).item() == wanted.total.item()
 
 
 def test_the_grid_is_weighed_beside_the_loss(module, photo):
     photo = photo.repeat(1, 1, 4, 4)  # large enough to compare one window with another
-    plain = module.training_step(photo, 0).item()
+    plain = module.training_step(pair(photo), 0).item()
     module.optim = replace(OPTIM, grid_weight=50.0)
     grid = grid_power(module.network(photo)).item()
     assert grid > 0
-    assert module.training_step(photo, 0).item() == pytest.approx(plain + 50 * grid)
+    assert module.training_step(pair(photo), 0).item() == pytest.approx(plain + 50 * grid)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_ten_steps_lower_the_loss(module, photo, optimizer):
     module.optim = replace(OPTIM, optimizer=optimizer)
     optimizer = module.configure_optimizers()["optimizer"]
-    first = last = module.training_step(photo, 0)
+    first = last = module.training_step(pair(photo), 0)
     for _ in range(10):
         optimizer.zero_grad()
         last.backward()
         optimizer.step()
-        last = module.training_step(photo, 0)
+        last = module.training_step(pair(photo), 0)
     assert last < first
 
 
@@ -88,11 +100,11 @@ def test_a_loss_that_is_no_number_stops_with_advice(module, photo, bad):
     with pytest.raises(
         TrainingError, match=r"the loss became nan at step 0\. Begin anew with a lower optim\.lr"
     ):
-        module.training_step(photo, 0)
+        module.training_step(pair(photo), 0)
 
 
 def test_an_infinite_gradient_never_reaches_the_weights(module, photo):
-    module.training_step(photo, 0).backward()
+    module.training_step(pair(photo), 0).backward()
     module.on_before_optimizer_step(None)
     next(module.network.parameters()).grad[0] = float("inf")
     with pytest.raises(

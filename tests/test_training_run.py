@@ -138,6 +138,19 @@ def test_a_checkpoint_from_before_there_was_a_choice_of_padding_goes_on(tmp_path
     assert train(settings("trainer.max_steps=2", out, f"resume={path}"), tmp_path / "again").is_file()
 
 
+def test_a_checkpoint_from_before_there_was_grain_goes_on_without(tmp_path):
+    out = f"out={tmp_path}/a.safetensors"
+    train(settings("trainer.max_steps=1", "data.grain=0", out), tmp_path / "run")
+    path = tmp_path / "run/last.ckpt"
+    state = torch.load(path, weights_only=True)
+    assert state["identity"].pop("data.grain") == 0
+    torch.save(state, path)
+    with pytest.raises(ConfigError, match=r"made with data\.grain=0\.0, and this run has data\.grain=4\.0;"):
+        train(settings("trainer.max_steps=2", out, f"resume={path}"), tmp_path)
+    goes_on = settings("trainer.max_steps=2", "data.grain=0", out, f"resume={path}")
+    assert style_file.read(train(goes_on, tmp_path / "again")).record["training"]["grain"] == 0
+
+
 def test_a_run_cannot_end_before_its_checkpoint(tmp_path):
     train(settings("trainer.max_steps=2", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"is at step 2 already|is at step 2, trainer.max_steps is 1"):
