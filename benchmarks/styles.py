@@ -6,7 +6,7 @@ Writes benchmarks/styles.json after each style, and goes on from there. Losses a
 that were not trained on: the network's, and how many evaluations L-BFGS needs from the photo to fall below it
 (it ends there, or after 100). Artefacts are ``fastnst.artefacts``, at three sizes, of all photos at the first
 and of half of them at the others. Strengths: style distance and content distance of one photo's pictures, at
-each strength, and how far strength 0 is from the photo.
+each strength, and how far strength 0 is from the photo. Networks see the grain that they were trained with.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fastnst import config, files, images, losses, memory, paintings, style_file, vgg_weights
 from fastnst.artefacts import artefacts
+from fastnst.big_pictures import paint
 from fastnst.engines import open_engine
 from fastnst.environment import describe
 from fastnst.files import sha256
@@ -79,7 +80,7 @@ def beside_gatys(style: Style, photos: list[Path], asked: argparse.Namespace) ->
         photo = square(path, asked.size)
         content = tensor(photo)
         with torch.no_grad():
-            picture = tensor(engine.stylise(photo[None])[0])
+            picture = tensor(paint(photo, engine, grain=grain(style)))
             reached = loss(picture, loss.content_target(content), target).total.item()
         totals.append(reached)
         crossings.append(crossing(content, target, loss, reached))
@@ -124,7 +125,7 @@ def looked_over(style: Style, photos: list[Path], asked: argparse.Namespace) -> 
     for size in SIZES:
         chosen = photos if size == SIZES[0] else photos[::2]
         before = [images.load(path, size=size).pixels for path in chosen]
-        after = [engine.stylise(photo[None])[0] for photo in before]
+        after = [paint(photo, engine, grain=grain(style)) for photo in before]
         scores = artefacts([*map(unpacked, before)], [*map(unpacked, after)], rgb)
         found[str(size)] = {name: round(score, 4) for name, score in scores.items()}
     return found
@@ -137,7 +138,7 @@ def by_strength(style: Style, photos: list[Path], asked: argparse.Namespace) -> 
     photo = square(photos[0], 2 * asked.size)
     found: dict[str, Any] = {"strengths": STRENGTHS, "style": [], "content": []}
     for strength in STRENGTHS:
-        picture = open_engine(style, strength=strength).stylise(photo[None])[0]
+        picture = paint(photo, open_engine(style, strength=strength), grain=grain(style))
         with torch.no_grad():
             terms = loss(tensor(picture), loss.content_target(tensor(photo)), target).values()
         found["style"].append(round(terms["style"], 4))
@@ -145,6 +146,11 @@ def by_strength(style: Style, photos: list[Path], asked: argparse.Namespace) -> 
         if strength == 0:
             found["largest_difference_at_0"] = int(np.abs(picture.astype(int) - photo).max())
     return found
+
+
+def grain(style: Style) -> float:
+    """What a network was trained with: none before there was a choice."""
+    return float(style.record["training"].get("grain", 0))
 
 
 def its_loss(style: Style, folder: Path) -> tuple[PerceptualLoss, torch.Tensor]:

@@ -16,6 +16,8 @@ from fastnst.errors import ConfigError
 Statistics: TypeAlias = tuple[NDArray[np.float32], ...]
 """What each instance normalisation of a network saw, in their order: ``(2, C)``, means and variances."""
 
+Border: TypeAlias = Literal["reflect", "replicate"]
+
 Box: TypeAlias = tuple[int, int, int, int]
 """Top, left, bottom and right of a part of a picture, px."""
 
@@ -28,19 +30,21 @@ MIN_SIZE = 16
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution that keeps the sides (over ``stride``) by reflection.
+    """A convolution that keeps the sides (over ``stride``).
 
     Args:
         inputs: channels.
         outputs: channels.
         size: of the kernel, px; odd.
         stride: by which the sides shrink.
+        border: what it sees beyond the edges: the inside mirrored, or the last px again.
     """
 
     inputs: int
     outputs: int
     size: int
     stride: int = 1
+    border: Border = "reflect"
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,10 @@ class Unshuffle:
 
 @dataclass(frozen=True)
 class Upsample:
-    """Each px becomes ``factor`` x ``factor`` px (nearest neighbour)."""
+    """Each px becomes ``factor`` x ``factor`` px, by nearest neighbours, or if ``smooth`` bilinearly."""
 
     factor: int
+    smooth: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def _reach(layers: tuple[Layer, ...], scale: float) -> tuple[int, float]:
             scale *= layer.factor
             reach += scale - 1
         elif isinstance(layer, Upsample):
-            reach += scale - scale / layer.factor
+            reach += scale * (1 + layer.smooth) - scale / layer.factor
             scale /= layer.factor
         elif isinstance(layer, Residual | Beside):
             inner, _ = _reach(layer.branch, scale)
@@ -196,11 +201,13 @@ def johnson(*, width: int, blocks: int) -> Architecture:
     )
 
 
-def fast(*, width: int, blocks: int, deep: int, deep_blocks: int, half: int, full: int) -> Architecture:
+def fast(
+    *, width: int, blocks: int, deep: int, deep_blocks: int, half: int, full: int, smooth: int = 0
+) -> Architecture:
     """Ours: nearly all of the work at a quarter and an eighth of the resolution, where big strokes are near.
 
-    The photo enters as blocks of 4x4 px and leaves by nearest neighbours and convolutions of few channels.
-    What is deep stands beside the identity, as in the U-Net of Ronneberger et al. (2015),
+    The photo enters as blocks of 4x4 px and leaves by upsampling and convolutions of few channels. What is
+    deep stands beside the identity, as in the U-Net of Ronneberger et al. (2015),
     https://arxiv.org/abs/1505.04597, and the last convolution sees the photo too, so that the body need not
     carry its details.
 
@@ -211,13 +218,17 @@ def fast(*, width: int, blocks: int, deep: int, deep_blocks: int, half: int, ful
         deep_blocks: residual blocks there.
         half: channels at half the resolution.
         full: channels at full resolution, beside the photo's three.
+        smooth: 1 to upsample bilinearly. 0, by nearest neighbours, is how networks were made that do not
+            say: so few convolutions follow that the px' edges stay, and strokes are hatched across and down.
     """
+    up = Upsample(2, smooth=bool(smooth))
+    border: Border = "replicate" if smooth else "reflect"
     inner = Residual(
         (
             *_painted(width, deep, 3, stride=2),
             *(_block(deep) for _ in range(deep_blocks)),
-            Upsample(2),
-            Conv(deep, width, 3),
+            up,
+            Conv(deep, width, 3, border=border),
             Norm(width),
         )
     )
@@ -227,18 +238,20 @@ def fast(*, width: int, blocks: int, deep: int, deep_blocks: int, half: int, ful
         *(_block(width) for _ in range(blocks)),
         inner,
         *(_block(width) for _ in range(blocks)),
-        Upsample(2),
-        *_painted(width, half, 3),
-        Upsample(2),
-        Conv(half, full, 3),
+        up,
+        *_painted(width, half, 3, border=border),
+        up,
+        Conv(half, full, 3, border=border),
         Relu(),
     )
     return Architecture((Beside(body), Conv(full + 3, 3, 3)), stride=8, output="clip")
 
 
-def _painted(inputs: int, outputs: int, size: int, *, stride: int = 1) -> tuple[Layer, ...]:
+def _painted(
+    inputs: int, outputs: int, size: int, *, stride: int = 1, border: Border = "reflect"
+) -> tuple[Layer, ...]:
     """A convolution, normalised and rectified."""
-    return (Conv(inputs, outputs, size, stride), Norm(outputs), Relu())
+    return (Conv(inputs, outputs, size, stride, border), Norm(outputs), Relu())
 
 
 def _block(channels: int) -> Residual:
@@ -258,9 +271,10 @@ def architecture(name: str, arguments: Mapping[str, Any]) -> Architecture:
     if name not in ARCHITECTURES:
         raise ConfigError(f"there is no network {name!r}; there are {', '.join(sorted(ARCHITECTURES))}")
     for argument, value in arguments.items():
-        if type(value) is not int or not 1 <= value <= 1024:
+        least, most = (0, 1) if argument == "smooth" else (1, 1024)
+        if type(value) is not int or not least <= value <= most:
             raise ConfigError(
-                f"{argument} of the {name} network must be a number from 1 to 1024, not {value!r}"
+                f"{argument} of the {name} network must be a number from {least} to {most}, not {value!r}"
             )
     try:
         return ARCHITECTURES[name](**arguments)

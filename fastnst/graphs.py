@@ -34,7 +34,7 @@ from fastnst.architectures import (
     Unshuffle,
     Upsample,
 )
-from fastnst.phases import NEAREST, NEAREST_BETWEEN, Floats, Order, between, enlarging, per_block
+from fastnst.phases import BILINEAR, NEAREST, NEAREST_BETWEEN, Floats, Order, between, enlarging, per_block
 
 Mode: TypeAlias = Literal["own", "recorded", "frozen", "measured"]
 
@@ -48,6 +48,7 @@ class _Value:
         blocks: side of the blocks of px that are channels beside each other, px.
         border: px around it that do not belong to it.
         upsample: how many times larger it is still to become.
+        smooth: bilinearly, then.
         scale: ``(C,)``, by which it is still to be multiplied.
         order: of its channels, where there are blocks.
     """
@@ -56,6 +57,7 @@ class _Value:
     blocks: int = 1
     border: int = 0
     upsample: int = 1
+    smooth: bool = False
     scale: Floats | None = None
     order: Order = "depth_first"
 
@@ -73,9 +75,9 @@ class _Value:
             node = op.interpolate(
                 node,
                 np.array([self.upsample] * 2, np.float32),
-                "nearest",
+                "linear_onnx" if self.smooth else "nearest",
                 "scales",
-                coordinate_transformation_mode="asymmetric",
+                coordinate_transformation_mode="half_pixel" if self.smooth else "asymmetric",
                 nearest_mode="floor",
                 axes=_ints(2, 3),
             )
@@ -165,19 +167,20 @@ class _Builder:
 
     def layer(self, x: _Value, layer: Layer, place: str, normalised: bool = False) -> _Value:
         match layer:
-            case Conv(size=3, stride=1) if x.upsample == 2:
+            case Conv(size=3, stride=1) if x.upsample == 2 and (not x.smooth or layer.border == "replicate"):
                 return self.enlarged(x, place, normalised)
             case Conv():
                 return self.convolution(x, layer, place)
             case Norm(channels):
                 return _Value(self.normalisation(x.plain(), channels, place))
             case Relu():
+                x = _Value(x.plain()) if x.smooth else x
                 return replace(x, node=op.relu(x.node))
             case Unshuffle(factor):
                 scale = None if x.scale is None else x.scale.repeat(factor**2)
                 return _Value(x.blocked(factor), scale=scale)
-            case Upsample(factor):
-                return _Value(x.plain(), upsample=factor)
+            case Upsample(factor, smooth):
+                return _Value(x.plain(), upsample=factor, smooth=smooth)
             case Residual(branch):
                 identity = x.plain()
                 y = self.sequence(_Value(identity), branch, f"{place}.branch")
@@ -193,13 +196,19 @@ class _Builder:
             kernel, x = kernel * x.scale[:, None, None], replace(x, scale=None)
         node = x.plain()
         if reach := conv.size // 2:
-            node = op.pad(node, _ints(0, 0, reach, reach), _ints(0, 0, reach, reach), "reflect")
+            around = _ints(0, 0, reach, reach)
+            node = op.pad(node, around, around, "reflect" if conv.border == "reflect" else "edge")
         node = op.convolution(node, kernel, [conv.stride] * 2, [0, 0], [0, 0], [1, 1])
         return _Value(op.add(node, _per_channel(self.weights[f"{place}.bias"])))
 
     def enlarged(self, x: _Value, place: str, normalised: bool) -> _Value:
-        """A 3x3 convolution of what nearest neighbours made twice as large, before they do."""
+        """A 3x3 convolution of what is to be twice as large, before it is.
+
+        Of nearest neighbours it makes no difference whether the last px is mirrored or repeated.
+        """
         small = replace(x, upsample=1).plain()
+        if x.smooth:
+            return self.phases(small, BILINEAR, place, "blocks_first" if normalised else "depth_first")
         if not normalised:
             return self.phases(small, NEAREST, place, "depth_first")
         # Shuffled apart at once, for which blocks_first is fastest, and cut, as a normalisation counts px.

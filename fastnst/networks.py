@@ -218,16 +218,16 @@ def _sequence(layers: tuple[Layer, ...]) -> nn.Sequential:
 
 def _module(layer: Layer) -> nn.Module:
     match layer:
-        case Conv(inputs, outputs, size, stride):
-            return nn.Conv2d(inputs, outputs, size, stride, size // 2, padding_mode="reflect")
+        case Conv(inputs, outputs, size, stride, border):
+            return nn.Conv2d(inputs, outputs, size, stride, size // 2, padding_mode=border)
         case Norm(channels):
             return InstanceNorm(channels)
         case Relu():
             return nn.ReLU(inplace=True)
         case Unshuffle(factor):
             return nn.PixelUnshuffle(factor)
-        case Upsample(factor):
-            return nn.Upsample(scale_factor=factor, mode="nearest")
+        case Upsample(factor, smooth):
+            return nn.Upsample(scale_factor=factor, mode="bilinear" if smooth else "nearest")
         case Residual(branch):
             return _Residual(_sequence(branch))
         case Beside(branch):

@@ -31,6 +31,15 @@ NEAREST_BETWEEN = np.array(
 )
 """The same for px 2i - 1 and 2i, which need px i - 1 and i alone: four places of a kernel instead of nine."""
 
+BILINEAR = np.array(
+    [
+        [[0.75, 0.25, 0], [0.25, 0.75, 0.75], [0, 0, 0.25]],
+        [[0.25, 0, 0], [0.75, 0.75, 0.25], [0, 0.25, 0.75]],
+    ],
+    np.float32,
+)
+"""As ``NEAREST``, of a side that bilinear interpolation makes twice as large."""
+
 
 def enlarging(kernel: Floats, phases: Floats, order: Order) -> Floats:
     """The kernel that makes 2x2 blocks of the large side from the small side.

@@ -24,6 +24,13 @@ FAST = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full":
 ARCHITECTURES = {
     "johnson": architecture("johnson", {"width": 4, "blocks": 1}),
     "fast": architecture("fast", FAST),
+    "fast, smooth": architecture("fast", {**FAST, "smooth": 1}),
+    "smooth, mirrored": Architecture(
+        (Unshuffle(2), Conv(12, 4, 3), Upsample(2, smooth=True), Relu(), Conv(4, 3, 3)), 2, "tanh"
+    ),
+    "smooth by 4": Architecture(
+        (Unshuffle(4), Conv(48, 5, 1), Upsample(4, smooth=True), Conv(5, 3, 3, border="replicate")), 4, "clip"
+    ),
     "plain": Architecture((Conv(3, 3, 3),), 1, "clip"),
     "upsampled by 4": Architecture((Unshuffle(4), Conv(48, 5, 1), Upsample(4), Conv(5, 3, 3)), 4, "tanh"),
     "enlarged, no normalisation": Architecture(

@@ -100,6 +100,37 @@ def test_with_frozen_statistics_a_part_is_a_part_of_the_whole(network):
     torch.testing.assert_close(left[..., :48], whole[..., :48], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("smooth", [0, 1])
+def test_a_px_changes_no_picture_beyond_the_reach(smooth):
+    torch.manual_seed(0)
+    arguments = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full": 3, "smooth": smooth}
+    network = build("fast", arguments).eval()
+    photo = torch.rand(1, 3, 240, 240) / 4
+    spread = 0
+    with torch.no_grad(), network.frozen(network.statistics(photo)):
+        before = network(photo)
+        for shift in range(0, 8, 3):
+            at = 120 + shift
+            other = photo.clone()
+            other[..., at, at] = 1
+            rows, columns = (network(other) != before).any(1)[0].nonzero().unbind(1)
+            spread = max(spread, int((rows - at).abs().max()), int((columns - at).abs().max()))
+    reach = network.architecture.reach
+    assert reach / 2 < spread <= reach
+
+
+def test_bilinear_enlarging_leaves_no_edges_of_px():
+    torch.manual_seed(0)
+    arguments = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full": 3}
+    ramps = []
+    for smooth in (0, 1):
+        network = build("fast", {**arguments, "smooth": smooth})
+        up = next(module for module in network.modules() if isinstance(module, nn.Upsample))
+        ramps.append(up(torch.arange(8.0).expand(1, 1, 8, 8))[0, 0, 4].diff())
+    assert ramps[0].unique().tolist() == [0, 1]
+    assert ramps[1][1:-1].unique().tolist() == [0.5]
+
+
 def test_after_the_block_a_picture_has_its_own_statistics_again(network):
     photo, other = torch.rand(1, 3, 24, 28), torch.rand(1, 3, 24, 28).square()
     with torch.no_grad():
@@ -114,5 +145,7 @@ def test_an_unknown_network_or_argument_is_named():
         build("unet", {})
     with pytest.raises(ConfigError, match=r"network johnson does not take \{'depth': 3\}"):
         build("johnson", {"depth": 3})
+    with pytest.raises(ConfigError, match=r"smooth of the fast network must be a number from 0 to 1, not 2"):
+        build("fast", {"smooth": 2})
     with pytest.raises(ConfigError, match=r"width of the johnson network must be a number .*, not 0"):
         build("johnson", {"width": 0, "blocks": 5})

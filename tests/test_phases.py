@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fastnst.phases import NEAREST, NEAREST_BETWEEN, between, enlarging, per_block
+from fastnst.phases import BILINEAR, NEAREST, NEAREST_BETWEEN, between, enlarging, per_block
 
 rng = np.random.default_rng(0)
 KERNEL = rng.standard_normal((5, 4, 3, 3)).astype(np.float32)
@@ -37,6 +37,15 @@ def test_a_convolution_of_what_is_enlarged_is_done_before(order):
     blocks = convolved(padded, enlarging(KERNEL, NEAREST_BETWEEN, order), bias)
     assert blocks.shape == (2, 20, 7, 8)
     torch.testing.assert_close(shuffled(blocks, order)[..., 1:-1, 1:-1], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", ["depth_first", "blocks_first"])
+def test_a_convolution_of_what_is_enlarged_bilinearly_is_done_before(order):
+    large = F.pad(F.interpolate(SMALL, scale_factor=2, mode="bilinear"), (1, 1, 1, 1), mode="replicate")
+    padded = F.pad(SMALL, (1, 1, 1, 1), mode="replicate")
+    blocks = convolved(padded, enlarging(KERNEL, BILINEAR, order), per_block(BIAS, order))
+    expected = convolved(large, KERNEL, BIAS)
+    torch.testing.assert_close(shuffled(blocks, order), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_convolution_is_done_on_blocks_of_px():
