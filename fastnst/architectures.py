@@ -172,6 +172,16 @@ def _shapes(layers: tuple[Layer, ...], place: str) -> Iterator[tuple[str, tuple[
             yield from _shapes(layer.branch, f"{name}.branch")
 
 
+def fits(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the weights of one network, ``{"name": ..., "arguments": ...}``, can be those of another.
+
+    Raises:
+        ConfigError: see ``architecture``.
+    """
+    first, second = (shapes(architecture(each["name"], each["arguments"])) for each in (one, other))
+    return first == second
+
+
 def johnson(*, width: int, blocks: int) -> Architecture:
     """The transformer of Johnson et al. (2016), supplementary material, table 1.
 

@@ -29,6 +29,7 @@ from fastnst.errors import ConfigError, DataError
 from fastnst.losses import PerceptualLoss
 from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings
+from fastnst.settings import CROPS
 from fastnst.style_record import versions
 from fastnst.vgg import VGG19Features, choose_dtype
 
@@ -130,7 +131,7 @@ def _record(settings: BaseSettings, steps: int, photos: dict[str, Any]) -> dict[
         "loss": asdict(settings.loss),
         "training": {
             **asdict(settings.optim),
-            "batch_size": settings.data.batch_size,
+            **{name: getattr(settings.data, name) for name in CROPS},
             "seed": settings.seed,
             "paintings": settings.paintings,
         },

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastnst import files, style_file
+from fastnst.architectures import architecture
 from fastnst.errors import ConfigError
 from fastnst.style_file import Style
 
@@ -43,7 +44,11 @@ def blend(first: Style, second: Style, part: float, out: str | Path) -> None:
         {name: shape for name, shape in style.shapes.items() if not name.startswith(style_file.TARGET)}
         for style in (first, second)
     )  # a blend was trained to match nothing
-    if first.record["network"] != second.record["network"] or names != others:
+    one, other = (
+        architecture(record["name"], record["arguments"])
+        for record in (first.record["network"], second.record["network"])
+    )
+    if one != other or names != others:
         raise ConfigError(
             f"{first.path} and {second.path} are not of one network with the same arguments and strengths"
         )

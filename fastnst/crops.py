@@ -29,7 +29,7 @@ CROP, ORDER = 1, 2
 
 
 class PhotoDataset(Dataset[Tensor]):
-    """Random square crops of photos, mirrored every other time.
+    """Random square crops of photos, mirrored every other time, each with what the network sees of it.
 
     An item's key is ``(position, index)``: the photo ``index`` with the crop of ``position``.
     ``PositionSampler`` gives such keys.

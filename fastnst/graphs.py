@@ -126,7 +126,7 @@ def model(architecture: Architecture, weights: Mapping[str, Floats], mode: Mode 
     *body, last = architecture.layers
     y = builder.sequence(_Value(x, scale=np.full(3, 1 / 255, np.float32)), tuple(body), "layers")
     place = f"layers.{len(body)}"
-    if isinstance(last, Conv) and last.size == 3 and y.blocks == 2:
+    if isinstance(last, Conv) and (last.size, last.border, y.blocks) == (3, "reflect", 2):
         blocks = _bytes(builder.between(y, place), architecture.output)  # (B, 2 * 2 * 3, padded / 2 + 1)
         batch = op.gather(op.shape_of(photos), _ints(0), _ints(0))
         height, width = op.split(

@@ -8,7 +8,7 @@ from torch import Tensor
 def grid_power(images: Tensor, *, period: int = 8, window: int = 24) -> Tensor:
     """Power of what repeats every ``period`` px from one window to another: the grid that upsampling leaves.
 
-    Ours. Networks learn such a grid although their upsampling is smooth (nearest neighbours): rectification
+    Ours. Networks learn such a grid although their upsampling has none of its own: rectification
     makes it of textures, and the Gram matrices of the first layers take it for brushwork: Odena et al. (2016)
     describe it, https://distill.pub/2016/deconv-checkerboard. Each window's mean block of ``period`` px is
     multiplied by that of the windows a knight's move away: texture is as often of the one sign as of the

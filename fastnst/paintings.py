@@ -103,7 +103,7 @@ def hints(settings: PaintingSettings, painting: Painting) -> list[str]:
     if path is not None:
         with opened(path, size=None, min_side=1, max_pixels=MAX_PIXELS) as (image, _):
             longer = max(image.size)
-        if longer < painting.size:
+        if longer < 0.9 * painting.size:
             found.append(
                 f"{path.name} has {longer} px and is enlarged to {painting.size}: its strokes will be "
                 "blurred; take a larger picture of the painting"

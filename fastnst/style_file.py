@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastnst import strangers
+from fastnst.architectures import fits
 from fastnst.errors import ConfigError, StyleFileError
 from fastnst.files import atomic, typed_path
 from fastnst.records import FORMAT, NetworkRecord, checked
@@ -191,9 +192,13 @@ def installed() -> dict[str, Path]:
 
 
 def base(network: NetworkRecord | Mapping[str, Any]) -> Path | None:
-    """The file that training of a network begins with, if one came with fastnst."""
+    """The file that training of a network begins with, if one came with fastnst.
+
+    Raises:
+        ConfigError: see ``architectures.architecture``.
+    """
     path = BASES / f"{network['name']}{SUFFIX}"
-    return path if path.is_file() and read(path).record["network"] == network else None
+    return path if path.is_file() and fits(read(path).record["network"], network) else None
 
 
 def find(style: str | Path) -> Path:

@@ -25,6 +25,7 @@ from fastnst import (
     trainers,
     vgg_weights,
 )
+from fastnst.architectures import fits
 from fastnst.artefacts import artefacts
 from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
@@ -183,7 +184,7 @@ def _first_network(settings: TrainSettings) -> StyleNetwork:
         first = None if settings.init == "scratch" else style_file.find(settings.init)
     if first is not None:
         style = style_file.read(first)
-        if style.record["network"] != chosen:
+        if not fits(style.record["network"], chosen):
             raise ConfigError(
                 f"init={settings.init} is a {style.record['network']}, and what is trained is a {chosen}"
             )

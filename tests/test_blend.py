@@ -43,6 +43,16 @@ def test_the_command_writes_a_style(two, capsys, caplog):
     assert cli.main(["stylise", "photo.png", "-s", "new.safetensors", "-o", "out.png"]) == 0
 
 
+def test_styles_that_do_not_say_how_they_enlarge_are_of_the_kind_of_0(tmp_path):
+    styles = [style_file.read(style_file.find(name)) for name in ("great_wave", "the_scream", "starry_night")]
+    network = styles[1].record["network"]
+    said = {**styles[1].record, "network": {**network, "arguments": {**network["arguments"], "smooth": 0}}}
+    style_file.write(tmp_path / "said.safetensors", styles[1].stored(), said)
+    blend(styles[0], style_file.read(tmp_path / "said.safetensors"), 0.5, tmp_path / "new.safetensors")
+    with pytest.raises(ConfigError, match="are not of one network with the same arguments"):
+        blend(styles[0], styles[2], 0.5, tmp_path / "other.safetensors")
+
+
 def test_a_blend_of_blends_is_of_the_base_too(two, tmp_path, capsys):
     argv = ["blend", "first.safetensors", "second.safetensors", "-o", "new.safetensors"]
     assert cli.main(argv) == 0

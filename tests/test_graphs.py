@@ -31,6 +31,11 @@ ARCHITECTURES = {
     "smooth by 4": Architecture(
         (Unshuffle(4), Conv(48, 5, 1), Upsample(4, smooth=True), Conv(5, 3, 3, border="replicate")), 4, "clip"
     ),
+    "replicated at the end": Architecture(
+        (Conv(3, 4, 3, stride=2), Upsample(2), Conv(4, 4, 3), Relu(), Conv(4, 3, 3, border="replicate")),
+        2,
+        "clip",
+    ),
     "plain": Architecture((Conv(3, 3, 3),), 1, "clip"),
     "upsampled by 4": Architecture((Unshuffle(4), Conv(48, 5, 1), Upsample(4), Conv(5, 3, 3)), 4, "tanh"),
     "enlarged, no normalisation": Architecture(
@@ -97,7 +102,7 @@ def test_pictures_are_the_networks_at_any_size(name):
         np.testing.assert_allclose(picture, expected, atol=0.51)  # rounded to the nearest
 
 
-@pytest.mark.parametrize("name", ["johnson", "fast", "the photo beside a branch, normalised"])
+@pytest.mark.parametrize("name", ["johnson", "fast", "fast, smooth", "the photo beside a branch, normalised"])
 def test_statistics_recorded_are_the_networks(name):
     reference = network(ARCHITECTURES[name])
     photos = noise(2, 33, 47)
@@ -110,7 +115,7 @@ def test_statistics_recorded_are_the_networks(name):
     np.testing.assert_allclose(picture, painted(reference, photos), atol=0.51)
 
 
-@pytest.mark.parametrize("name", ["johnson", "fast", "the photo beside a branch, normalised"])
+@pytest.mark.parametrize("name", ["johnson", "fast", "fast, smooth", "the photo beside a branch, normalised"])
 def test_frozen_statistics_stand_in_for_the_pictures_own(name):
     reference = network(ARCHITECTURES[name])
     photos = noise(2, 35, 26)
@@ -124,8 +129,9 @@ def test_frozen_statistics_stand_in_for_the_pictures_own(name):
     np.testing.assert_allclose(picture, expected, atol=0.51)
 
 
-def test_bfloat16_is_near():
-    reference = network(ARCHITECTURES["fast"])
+@pytest.mark.parametrize("name", ["fast", "fast, smooth"])
+def test_bfloat16_is_near(name):
+    reference = network(ARCHITECTURES[name])
     photos = noise(1, 64, 64)
     (picture,) = run(compiled(reference, precision="bf16"), photos)
     assert np.abs(picture - painted(reference, photos)).mean() < 3

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from fastnst.errors import ConfigError, DataError, FastNSTError, ImageError, Tra
 from fastnst.interrupts import Stopped
 from fastnst.networks import build
 from fastnst.run_settings import TrainSettings
+from fastnst.settings import NetworkSettings
 from fastnst.training_run import train
 
 TINY = [
@@ -136,6 +139,36 @@ def test_a_checkpoint_from_before_there_was_a_choice_of_padding_goes_on(tmp_path
     with pytest.raises(ConfigError, match=r"loss\.padding=zeros, and this run has loss\.padding=replicate;"):
         train(settings("trainer.max_steps=2", out, "loss.padding=replicate", f"resume={path}"), tmp_path)
     assert train(settings("trainer.max_steps=2", out, f"resume={path}"), tmp_path / "again").is_file()
+
+
+def test_a_checkpoint_from_before_there_was_a_choice_of_enlarging_goes_on(tmp_path):
+    sizes = {"width": 4, "blocks": 1, "deep": 4, "deep_blocks": 1, "half": 2, "full": 2}
+
+    def fast(smooth, *overrides):
+        chosen = settings(f"out={tmp_path}/a.safetensors", "init=scratch", *overrides)
+        return replace(chosen, network=NetworkSettings("fast", {**sizes, "smooth": smooth}))
+
+    train(fast(0, "trainer.max_steps=1"), tmp_path / "run")
+    path = tmp_path / "run/last.ckpt"
+    state = torch.load(path, weights_only=True)
+    assert state["identity"]["network"]["arguments"].pop("smooth") == 0
+    torch.save(state, path)
+    longer = ("trainer.max_steps=2", f"resume={path}")
+    with pytest.raises(ConfigError, match=r"made with network\.arguments\.smooth=0, and this run has .*=1;"):
+        train(fast(1, *longer), tmp_path)
+    assert train(fast(0, *longer), tmp_path / "again").is_file()
+
+
+@pytest.mark.parametrize("smooth", [0, 1])
+def test_the_base_and_styles_from_before_begin_networks_of_either_enlarging(smooth):
+    for init in ("auto", "the_scream", "starry_night"):
+        chosen = config.typed(TrainSettings, config.load("train", [f"network.arguments.smooth={smooth}"]))
+        network = training_run._first_network(replace(chosen, init=init))
+        first = style_file.read(
+            style_file.BASES / "fast.safetensors" if init == "auto" else style_file.find(init)
+        )
+        place = "layers.0.branch.1.weight"
+        np.testing.assert_array_equal(network.get_parameter(place).detach().numpy(), first.weights()[place])
 
 
 def test_a_checkpoint_from_before_there_was_grain_goes_on_without(tmp_path):
