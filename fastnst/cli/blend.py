@@ -11,7 +11,7 @@ from fastnst.cli import say
 @click.command(
     "blend",
     no_args_is_help=True,
-    epilog="Example: fastnst blend starry_night the_scream --part 0.4 -o dusk.safetensors",
+    epilog="Example: fastnst blend starry_night la_grande_jatte --part 0.4 -o both.safetensors",
 )
 @click.argument("first", metavar="STYLE")
 @click.argument("second", metavar="STYLE")
