@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastnst import strangers
-from fastnst.architectures import fits
 from fastnst.errors import ConfigError, StyleFileError
 from fastnst.files import atomic, typed_path
 from fastnst.records import FORMAT, NetworkRecord, checked
@@ -197,6 +196,8 @@ def base(network: NetworkRecord | Mapping[str, Any]) -> Path | None:
     Raises:
         ConfigError: see ``architectures.architecture``.
     """
+    from fastnst.architectures import fits  # and numpy, which showing styles does without
+
     path = BASES / f"{network['name']}{SUFFIX}"
     return path if path.is_file() and fits(read(path).record["network"], network) else None
 
