@@ -106,6 +106,14 @@ def _shared(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
     }
 
 
+def _in_full(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity with what was so before there was a choice, where it does not say."""
+    loss, network = identity.get("loss", {}), identity.get("network", {})
+    if network.get("name") == "fast":
+        network = {**network, "arguments": {"smooth": 0, **network["arguments"]}}
+    return {"data.grain": 0.0, **identity, "loss": {"padding": "zeros", **loss}, "network": network}
+
+
 def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:
     """Compare a checkpoint with the run that is to go on from it.
 
@@ -114,11 +122,7 @@ def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:
     """
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     before = checkpoint["identity"]
-    before = {"data.grain": 0.0} | before  # what it was before there was a choice
-    before["loss"] = {"padding": "zeros"} | before.get("loss", {})
-    if before["network"]["name"] == "fast":
-        for network in (before["network"], expected["network"]):
-            network["arguments"] = {"smooth": 0} | network["arguments"]
+    before, expected = _in_full(before), _in_full(expected)
     was = dict(flat({name: before[name] for name in expected if name in before}))
     now = dict(flat(expected))
     if other := [name for name in was | now if was.get(name) != now.get(name)]:

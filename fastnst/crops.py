@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 import torch
@@ -41,7 +42,6 @@ class PhotoDataset(Dataset[Tensor]):
         scale: a crop's side is drawn uniformly from [scale, 1] of the photo's shorter side.
         seed: of all crops, flips and grain, not negative.
         grain: levels of 255 on what the network sees: see ``grain``.
-        early: a position, and the side of the crops before it, px: the same crops, smaller.
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class PhotoDataset(Dataset[Tensor]):
         scale: float,
         seed: int,
         grain: float,
-        early: tuple[int, int] = (0, 0),
     ) -> None:
         self.store = store
         self.rows = rows
@@ -61,18 +60,16 @@ class PhotoDataset(Dataset[Tensor]):
         self.scale = scale
         self.seed = seed
         self.grain = grain
-        self.early = early
+        self.early = (0, 0)  # a position, and the side of the crops before it
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def beginning(self, position: int, size: int) -> PhotoDataset:
-        """The same with crops of ``size`` px before a position."""
-        copy = PhotoDataset(
-            self.store, self.rows, size=self.size, scale=self.scale, seed=self.seed, grain=self.grain
-        )
-        copy.early = (position, size)
-        return copy
+        """The same crops, made smaller, ``size`` px, before a position."""
+        growing = copy(self)
+        growing.early = (position, size)
+        return growing
 
     def __getitem__(self, key: tuple[int, int]) -> Tensor:
         """A crop and what the network sees of it, float32 (2, 3, size, size) in [0, 1]; smaller early on.

@@ -13,8 +13,10 @@ from typing import Any
 import torch
 
 from fastnst import __version__, images, samples, style_file
+from fastnst.grain import grained
 from fastnst.networks import StyleNetwork
 from fastnst.paintings import Painting
+from fastnst.pixels import unpacked
 from fastnst.run_settings import TrainSettings
 from fastnst.settings import CROPS
 
@@ -81,7 +83,7 @@ def style_record(
         "versions": versions(),
         "held_out": {name: float(f"{value:.6g}") for name, value in held_out.items()},
         "artefacts": {name: float(f"{value:.3g}") for name, value in artefacts.items()},
-        "thumbnail": thumbnail(network),
+        "thumbnail": thumbnail(network, settings.data.grain),
         "licence": "MIT",
         "created": datetime.now(timezone.utc).date().isoformat(),
     }
@@ -94,9 +96,10 @@ def versions() -> dict[str, str]:
     return {"fastnst": __version__, "python": platform.python_version(), **named}
 
 
-def thumbnail(network: StyleNetwork) -> str:
-    """A photo from scikit-image as the network paints it: base64 of a small JPEG."""
-    photo = images.read(samples.photo(samples.SHOWN), size=2 * THUMBNAIL_SIZE).rgb
+def thumbnail(network: StyleNetwork, grain: float) -> str:
+    """A photo from scikit-image as the network paints it, with grain: base64 of a small JPEG."""
+    pixels = images.load(samples.photo(samples.SHOWN), size=2 * THUMBNAIL_SIZE).pixels
+    photo = unpacked(grained(pixels, grain))
     with torch.no_grad():
         picture = network(torch.from_numpy(photo)[None])[0].numpy()
     small = images.to_pil(images.resize(picture, THUMBNAIL_SIZE, THUMBNAIL_SIZE))

@@ -145,7 +145,7 @@ def test_a_checkpoint_from_before_there_was_a_choice_of_enlarging_goes_on(tmp_pa
     sizes = {"width": 4, "blocks": 1, "deep": 4, "deep_blocks": 1, "half": 2, "full": 2}
 
     def fast(smooth, *overrides):
-        chosen = settings(f"out={tmp_path}/a.safetensors", "init=scratch", *overrides)
+        chosen = settings(f"out={tmp_path}/a.safetensors", "init=scratch", "strength.steps=0", *overrides)
         return replace(chosen, network=NetworkSettings("fast", {**sizes, "smooth": smooth}))
 
     train(fast(0, "trainer.max_steps=1"), tmp_path / "run")
