@@ -30,6 +30,18 @@ def test_application_sweeps_over_paintings(tmp_path):
     assert len([path for path in tmp_path.glob("runs/sweep_*/*") if path.is_dir()]) == 2
 
 
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own():
+    folders = set()
+
+    def job(cfg, run_dir):
+        (run_dir / "losses.csv").touch()
+        folders.add(run_dir)
+
+    for _ in range(3):
+        application("train", job, ["data=samples"])
+    assert len(folders) == 3
+
+
 def test_application_passes_an_error_on_as_it_is(tmp_path):
 
     def job(cfg, run_dir):
