@@ -38,7 +38,9 @@ logger = logging.getLogger(__name__)
 
 def destination(settings: BaseSettings) -> Path:
     """The file that ``train_base`` writes."""
-    return files.typed_path(settings.out or f"bases/{settings.network.name}{style_file.SUFFIX}")
+    return files.typed_path(
+        settings.out or f"bases/{config.network_choice(settings.network)}{style_file.SUFFIX}"
+    )
 
 
 @devices.enough_memory("try a smaller data.batch_size or data.size")

@@ -49,13 +49,11 @@ def blend(first: Style, second: Style, part: float, out: str | Path) -> None:
         for record in (first.record["network"], second.record["network"])
     )
     if one != other or names != others:
-        raise ConfigError(
-            f"{first.path} and {second.path} are not of one network with the same arguments and strengths"
-        )
+        raise ConfigError(f"{first.path} and {second.path} do not mix: {_difference(first, second)}")
     if path.resolve() in (first.path.resolve(), second.path.resolve()):
         raise ConfigError(f"{path} would overwrite a style that it is made of: give it another name")
     files.check_writable(path)
-    if not _of_one_base(first, second):
+    if not _common_start(first, second):
         logger.warning("these two did not begin with the same base: what lies between them is often mud")
     ends = first.stored(), second.stored()
     mixed = {name: ((1 - part) * ends[0][name] + part * ends[1][name]).astype(np.float16) for name in names}
@@ -73,13 +71,33 @@ def _record(first: Style, second: Style, part: float, name: str) -> Mapping[str,
         "network": first.record["network"],
         "blend": {names[0]: 1 - part, names[1]: part},
     }
-    if _of_one_base(first, second):
-        record["training"] = {"init": "base"}
+    if start := _common_start(first, second):
+        record["training"] = start
     licences = {style.record.get("licence") for style in (first, second)}
     if len(licences) == 1:
         record["licence"] = licences.pop()
     return record
 
 
-def _of_one_base(first: Style, second: Style) -> bool:
-    return {style.record.get("training", {}).get("init") for style in (first, second)} == {"base"}
+def _difference(first: Style, second: Style) -> str:
+    """Why weights of two styles cannot be mixed."""
+    networks = [style.record["network"] for style in (first, second)]
+    if networks[0]["name"] != networks[1]["name"]:
+        return f"their networks are a {networks[0]['name']} and a {networks[1]['name']}"
+    one, other = ({"smooth": 0, **network["arguments"]} for network in networks)  # missing in earlier files
+    unlike = [
+        f"{key} {one.get(key)} and {other.get(key)}" for key in one | other if one.get(key) != other.get(key)
+    ]
+    if unlike:
+        return f"the arguments of their networks differ: {', '.join(unlike)}"
+    return "one of them has strengths, the other has not"
+
+
+def _common_start(first: Style, second: Style) -> dict[str, str]:
+    """What both trainings began with, as their records have it; nothing if it was not the same."""
+    one, other = (style.record.get("training", {}) for style in (first, second))
+    if all("init_sha256" in start for start in (one, other)):
+        same = one["init_sha256"] == other["init_sha256"]
+    else:  # records had no digests once
+        same = one.get("init") == other.get("init") == "base"
+    return {key: one[key] for key in ("init", "init_sha256") if same and key in one and key in other}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from fastnst.errors import ConfigError
-from fastnst.settings import PaintingSettings
+from fastnst.settings import NetworkSettings, PaintingSettings
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -59,6 +59,17 @@ def painting(name: str, folder: str) -> PaintingSettings:
     cfg = cast("DictConfig", OmegaConf.load(conf_dir() / "painting" / f"{name}.yaml"))
     cfg["dir"] = folder
     return typed(PaintingSettings, cfg)
+
+
+def network_choice(network: NetworkSettings) -> str:
+    """What conf/network/ calls that network, or else its architecture's name. Loads no Hydra."""
+    from omegaconf import OmegaConf
+
+    for name in choices("network"):
+        cfg = cast("DictConfig", OmegaConf.load(conf_dir() / "network" / f"{name}.yaml"))
+        if typed(NetworkSettings, cfg) == network:
+            return name
+    return network.name
 
 
 def plain(schema: type[T], name: str) -> T:

@@ -118,6 +118,8 @@ def _source(settings: DataSettings, held_out: list[Path], *, look_inside: bool) 
     given = settings.path
     paths = [str(path) for path in given] if isinstance(given, (list, tuple)) else given and str(given)
     if settings.source == "samples":
+        if paths:
+            raise ConfigError("data.path is not read with data=samples: add data=folder")
         chosen = [samples.photo(name) for name in samples.CREDITS if name != samples.SHOWN]
         return FileSource(photo_sources.spread(chosen, settings.limit), title="the embedded photos")
     if settings.source == "folder":

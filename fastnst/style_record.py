@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from fastnst import __version__, images, samples, style_file
+from fastnst import __version__, files, images, samples, style_file
 from fastnst.grain import grained
 from fastnst.networks import StyleNetwork
 from fastnst.paintings import Painting
@@ -23,9 +23,34 @@ from fastnst.settings import CROPS
 THUMBNAIL_SIZE = 160  # px
 
 
+def first_file(settings: TrainSettings) -> Path | None:
+    """The file whose weights a training begins with; None for none.
+
+    Raises:
+        StyleFileError: there is no such file.
+    """
+    if settings.init == "auto":
+        return style_file.base(asdict(settings.network))
+    return None if settings.init == "scratch" else style_file.find(settings.init)
+
+
+def beginning(settings: TrainSettings) -> dict[str, str]:
+    """What a training begins with, as records have it: a name and the file's SHA-256.
+
+    Raises:
+        StyleFileError: there is no such file.
+    """
+    first = first_file(settings)
+    if first is None:
+        return {"init": "scratch"}
+    name = "base" if settings.init == "auto" else first.stem
+    return {"init": name, "init_sha256": files.sha256(first)}
+
+
 def style_record(
     settings: TrainSettings,
     *,
+    start: Mapping[str, str],
     painting: Painting,
     vgg_sha256: str,
     photos: dict[str, Any],
@@ -40,6 +65,7 @@ def style_record(
 
     Args:
         settings: of the run.
+        start: ``beginning(settings)``, from before the training.
         painting: what was learnt.
         vgg_sha256: of the file of VGG-19's weights.
         photos: ``Photos.record()``.
@@ -50,8 +76,6 @@ def style_record(
         calibration: what was found out about the painting, and why: ``Calibration.record()``.
         artefacts: scores of ``fastnst.artefacts``.
     """
-    base = settings.init == "auto" and style_file.base(asdict(settings.network)) is not None
-    start = {"auto": "base" if base else "scratch"}.get(settings.init, Path(settings.init).stem)
     weights = settings.vgg.weights
     return {
         "name": painting.name,
@@ -74,7 +98,7 @@ def style_record(
             "accumulate_grad_batches": settings.trainer.get("accumulate_grad_batches", 1),
             "precision": precision,
             "seed": settings.seed,
-            "init": start,
+            **start,
             "vgg": weights if weights in ("original", "torchvision") else "a file",
             "vgg_sha256": vgg_sha256,
         },

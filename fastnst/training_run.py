@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from fastnst.artefacts import artefacts
 from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
 from fastnst.crops import HeldOutDataset
-from fastnst.errors import ConfigError, DataError
+from fastnst.errors import ConfigError, DataError, StyleFileError
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, sees_the_photo
 from fastnst.paintings import Painting
@@ -38,7 +39,7 @@ from fastnst.progress import Report
 from fastnst.run_settings import TrainSettings
 from fastnst.strength import StrengthTraining
 from fastnst.strengths_sheet import strengths_sheet
-from fastnst.style_record import style_record
+from fastnst.style_record import beginning, first_file, style_record
 from fastnst.training import StyleTraining
 from fastnst.vgg import choose_dtype
 from fastnst.vgg_weights import VGGWeights
@@ -79,6 +80,8 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     if out.suffix != style_file.SUFFIX:
         raise ConfigError(f"out={out}: the name of a style file ends in {style_file.SUFFIX}")
     files.check_writable(out)
+    if settings.out is None and settings.resume is None:
+        _check_free(out, settings)
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
     device = trainers.accelerator(settings)
@@ -86,7 +89,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     data.check(settings.data)
 
     torch.manual_seed(settings.seed)
-    network = _first_network(settings)
+    network, start = _first_network(settings), beginning(settings)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     dtype = choose_dtype(settings.vgg.precision, device)
     found = _calibrated(
@@ -124,6 +127,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     ends = _strengths(settings, network, loss, style, photos, run_dir, device, report)
     record = style_record(
         replace(settings, painting=found.painting, loss=found.loss),
+        start=start,
         painting=painting,
         vgg_sha256=weights.sha256,
         photos=photos.record(),
@@ -174,14 +178,23 @@ def _calibrated(
     return found
 
 
+def _check_free(out: Path, settings: TrainSettings) -> None:
+    """Refuse a name that was found, not given, and is that of another picture's style."""
+    path = paintings.find(settings.painting)
+    if path is None or not out.exists():
+        return
+    known = None
+    with suppress(StyleFileError):
+        known = style_file.read(out).record.get("painting", {}).get("sha256")
+    if known != files.sha256(path):
+        raise ConfigError(f"{out} is there, the style of another picture: out=NAME.safetensors keeps it")
+
+
 def _first_network(settings: TrainSettings) -> StyleNetwork:
     """The network as training begins: fresh, or with a style's weights."""
     network = networks.build(settings.network.name, settings.network.arguments)
     chosen = {"name": settings.network.name, "arguments": settings.network.arguments}
-    if settings.init == "auto":
-        first = style_file.base(chosen)
-    else:
-        first = None if settings.init == "scratch" else style_file.find(settings.init)
+    first = first_file(settings)
     if first is not None:
         style = style_file.read(first)
         if not fits(style.record["network"], chosen):

@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from fastnst import cli, config, losses, style_file, training_run
+from fastnst import base_run, cli, config, losses, style_file, training_run
 from fastnst.base_training import BaseTraining
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import build
-from fastnst.run_settings import TrainSettings
+from fastnst.run_settings import BaseSettings, TrainSettings
 from fastnst.settings import OptimSettings
 from fastnst.vgg import VGG19Features
 
@@ -115,6 +115,21 @@ def test_a_base_is_trained_and_trainings_begin_with_it(folder, monkeypatch, caps
         np.testing.assert_array_equal(first.state_dict()[name].numpy(), value)
     other = config.load("train", [*chosen, "network.arguments.width=3"])
     assert training_run._first_network(config.typed(TrainSettings, other)).layers[0].out_channels == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["network=tiny"], "tiny"),
+        (["network=fast"], "fast"),
+        (["network=johnson_half"], "johnson_half"),
+        (["network=tiny", "network.arguments.full=5"], "fast"),
+        (["network=tiny", "out=here/mine.safetensors"], "mine"),
+    ],
+)
+def test_a_base_is_called_as_its_network_is_chosen(overrides, name):
+    chosen = config.typed(BaseSettings, config.load("base", [*PAINTINGS, *overrides]))
+    assert base_run.destination(chosen).stem == name
 
 
 def test_a_base_goes_on_exactly(folder):

@@ -44,13 +44,19 @@ def test_the_command_writes_a_style(two, capsys, caplog):
 
 
 def test_styles_that_do_not_say_how_they_enlarge_are_of_the_kind_of_0(tmp_path):
-    styles = [style_file.read(style_file.find(name)) for name in ("great_wave", "the_scream", "starry_night")]
-    network = styles[1].record["network"]
-    said = {**styles[1].record, "network": {**network, "arguments": {**network["arguments"], "smooth": 0}}}
-    style_file.write(tmp_path / "said.safetensors", styles[1].stored(), said)
-    blend(styles[0], style_file.read(tmp_path / "said.safetensors"), 0.5, tmp_path / "new.safetensors")
-    with pytest.raises(ConfigError, match="are not of one network with the same arguments"):
-        blend(styles[0], styles[2], 0.5, tmp_path / "other.safetensors")
+    smooth = style_file.read(style_file.find("starry_night"))
+    network = smooth.record["network"]
+    unsaid = {key: value for key, value in network["arguments"].items() if key != "smooth"}
+    styles = []
+    for arguments in (unsaid, {**unsaid, "smooth": 0}):
+        path = tmp_path / f"{len(styles)}.safetensors"
+        style_file.write(
+            path, smooth.stored(), {**smooth.record, "network": {**network, "arguments": arguments}}
+        )
+        styles.append(style_file.read(path))
+    blend(*styles, 0.5, tmp_path / "new.safetensors")
+    with pytest.raises(ConfigError, match=r"do not mix: .* of their networks differ: smooth 0 and 1$"):
+        blend(styles[0], smooth, 0.5, tmp_path / "other.safetensors")
 
 
 def test_a_blend_of_blends_is_of_the_base_too(two, tmp_path, capsys):
@@ -85,13 +91,30 @@ def test_styles_that_began_apart_are_warned_of(two, home, capsys):
     assert "did not begin with the same base" in capsys.readouterr().err
 
 
+def test_styles_of_a_base_of_ones_own_are_known_by_its_digest(two, home, capsys):
+    own = {"training": {"init": "own", "init_sha256": "5e1f"}}
+    for file, training in (
+        ("one", own),
+        ("other", own),
+        ("third", {"training": {**own["training"], "init_sha256": "0"}}),
+    ):
+        tiny_style.write(home, f"{file}.safetensors", **training)
+    assert cli.main(["blend", "one.safetensors", "other.safetensors", "-o", "new.safetensors"]) == 0
+    assert capsys.readouterr().err == ""
+    assert style_file.read(home / "new.safetensors").record["training"] == own["training"]
+    for file in ("third", "first"):
+        assert cli.main(["blend", "one.safetensors", f"{file}.safetensors", "-o", "new.safetensors"]) == 0
+        assert "did not begin with the same base" in capsys.readouterr().err
+        assert "training" not in style_file.read(home / "new.safetensors").record
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         (["none", "-o", "new.safetensors"], 1, "there is no style 'none'"),
         (["tiny.safetensors", "-o", "new.pt"], 1, "new.pt: the name of a style file ends in .safetensors"),
         (["tiny.safetensors", "-o", "./first.safetensors"], 1, "would overwrite a style that it is made of"),
-        (["wide.safetensors", "-o", "new.safetensors"], 1, "are not of one network"),
+        (["wide.safetensors", "-o", "new.safetensors"], 1, "networks differ: width 4 and 9"),
         (["tiny.safetensors", "-o", "new.safetensors", "--part", "2"], 2, "'--part'"),
         (["tiny.safetensors", "-o", "new.safetensors", "--part", "nan"], 2, "'--part'"),
     ],

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_style
 import torch
+from PIL import Image
 
-from fastnst import checkpoints, cli, config, style_file, training_run, vgg_weights
+from fastnst import checkpoints, cli, config, files, style_file, style_record, training_run, vgg_weights
 from fastnst.errors import ConfigError, DataError, FastNSTError, ImageError, TrainingError
 from fastnst.interrupts import Stopped
 from fastnst.networks import build
@@ -53,6 +55,8 @@ def test_a_run_ends_in_a_style_that_says_how_it_was_made(tmp_path, monkeypatch, 
         held_out["content"] + held_out["style"] + held_out["tv"], rel=1e-4
     )
     assert str(tmp_path) not in str(record)
+    assert record["training"]["init"] == "scratch"
+    assert "init_sha256" not in record["training"]
     network = build(**record["network"])
     network.load_state_dict({name: torch.from_numpy(value) for name, value in style.weights().items()})
     assert sorted(path.name for path in (tmp_path / "run/samples").iterdir()) == ["000002.png", "000004.png"]
@@ -215,6 +219,8 @@ def test_nan_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
 def test_training_starts_from_a_style(tmp_path):
     first = train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
     network = training_run._first_network(settings(f"init={first}"))
+    begun = {"init": "a", "init_sha256": files.sha256(first)}
+    assert style_record.beginning(settings(f"init={first}")) == begun
     for name, value in style_file.read(first).weights().items():
         assert torch.equal(network.state_dict()[name], torch.from_numpy(value))
     with pytest.raises(ConfigError, match=r"init=.*is a .*'width': 2"):
@@ -233,6 +239,7 @@ def test_training_starts_from_a_style(tmp_path):
         (["trainer.precision=bf16-true"], ConfigError, "trainer.precision must be one of"),
         (["data.val_path=none"], DataError, r"'none' does not exist; give one with data\.val_path"),
         (["data=folder", "data.path=empty"], DataError, "empty"),
+        (["data.path=empty"], ConfigError, r"data\.path is not read with data=samples: add data=folder"),
         (["network.arguments.width=0"], ConfigError, "width of the johnson network"),
         (["out=empty.safetensors"], FastNSTError, "cannot write empty.safetensors: it is a folder"),
         (["out=README.md/a.safetensors"], FastNSTError, "cannot write .*README.md is not a folder"),
@@ -248,6 +255,26 @@ def test_a_mistake_is_told_before_the_first_step(tmp_path, overrides, error, mes
     monkeypatch.setattr(vgg_weights, "load", lambda *_, **__: pytest.fail("worked before"))
     with pytest.raises(error, match=message):
         train(settings("trainer.max_steps=1", *overrides), tmp_path / "run")
+
+
+def test_a_name_that_was_found_is_not_that_of_another_pictures_style(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 48), "red").save("a picture.png")
+    chosen = settings("painting=own", "painting.image=a picture.png", "painting.size=64")
+    out = training_run.destination(chosen)
+    training_run._check_free(out, chosen)
+    own = tiny_style.write(out.parent, out.name, painting={"sha256": files.sha256("a picture.png")})
+    training_run._check_free(out, chosen)
+    for other in ({"painting": {"sha256": "0" * 64}}, {}):
+        before = tiny_style.write(out.parent, out.name, **other).read_bytes()
+        with pytest.raises(
+            ConfigError, match=r"a_picture\.safetensors is there, the style of another picture"
+        ):
+            train(chosen, tmp_path / "run")
+        assert own.read_bytes() == before
+    out.write_text("no style")
+    with pytest.raises(ConfigError, match="the style of another picture"):
+        train(chosen, tmp_path / "run")
 
 
 def test_a_run_without_a_step_makes_no_style(tmp_path):

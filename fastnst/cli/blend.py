@@ -25,9 +25,10 @@ from fastnst.cli import say
 )
 @click.option("-o", "--output", required=True, metavar="FILE", help="The new style file.")
 def command(first: str, second: str, part: float, output: str) -> None:
-    """Make one style of two that began with the same base, as all that ship did.
+    """Make one style of two that have the same kind of network and began with the same base.
 
-    STYLE is an installed style's name or a file. What comes out is a style as fast as either.
+    STYLE is an installed style's name or a file; `fastnst info` shows both. What comes out is a style as fast
+    as either.
     """
     if math.isnan(part):  # of which click's range knows nothing
         raise click.BadParameter("nan is not a number.", param_hint="'--part'")
