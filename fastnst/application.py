@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,12 @@ from fastnst.errors import ConfigError, FastNSTError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+FLAGS = {  # of Hydra, and whether a value follows
+    **dict.fromkeys(("-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "-i", "--info"), False),
+    **dict.fromkeys(("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name"), True),
+    **dict.fromkeys(("-cd", "--config-dir"), True),
+}
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +77,7 @@ def application(
         finally:
             _remove_unused(run_dir)
 
+    _check_form(name, argv)
     arguments = [config.quoted(argument) for argument in argv]
     arguments.sort(key=lambda argument: "=" in argument)  # Hydra takes flags before or after, not between
     if not any(argument.startswith("-") for argument in argv):
@@ -86,6 +93,22 @@ def application(
         raise FastNSTError(f"{len(failed)} of the runs failed")
     if failed:
         raise failed[0]
+
+
+def _check_form(name: str, argv: Sequence[str]) -> None:
+    """Refuse what is neither a setting nor a flag; Hydra would answer with its own usage."""
+    rest = iter(argv)
+    for argument in rest:
+        flag, equals, _ = argument.partition("=")
+        if argument.startswith("-"):
+            if flag not in FLAGS:
+                raise ConfigError(
+                    f"fastnst {name} has no option {flag}: settings are written NAME=VALUE; fastnst {name} -h"
+                )
+            if FLAGS[flag] and not equals:
+                next(rest, None)
+        elif not equals and not argument.startswith("~"):
+            raise ConfigError(f"{argument!r}: settings are written NAME=VALUE, as fastnst {name} -h shows")
 
 
 @contextmanager
@@ -104,9 +127,8 @@ def _unfiltered() -> Iterator[None]:
 
 
 def _remove_unused(run_dir: Path) -> None:
-    """Remove a run folder that holds nothing but Hydra's record of the settings, and its parent if empty."""
-    if [path.name for path in run_dir.iterdir()] == [".hydra"] and run_dir != Path.cwd():
-        shutil.rmtree(run_dir, ignore_errors=True)
-        if run_dir.parent != Path.cwd():
-            with suppress(OSError):
-                run_dir.parent.rmdir()
+    """Remove a run folder that holds nothing but Hydra's record of the settings; its parent, too."""
+    for folder, records in ((run_dir, {".hydra", "multirun.yaml"}), (run_dir.parent, {"multirun.yaml"})):
+        if folder == Path.cwd() or {path.name for path in folder.iterdir()} - records:
+            return
+        shutil.rmtree(folder, ignore_errors=True)

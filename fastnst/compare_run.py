@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -35,7 +35,7 @@ from fastnst.comparison import (
     tensor,
 )
 from fastnst.environment import describe
-from fastnst.errors import ConfigError
+from fastnst.errors import ConfigError, ImageError
 from fastnst.gatys_run import finite, noise
 from fastnst.grain import USUAL
 from fastnst.images import Photo
@@ -155,10 +155,9 @@ def _inputs(settings: CompareSettings) -> Inputs:
     """Find and check all that the settings name."""
     named = _named(images.expand([samples.resolve(str(each)) for each in settings.content]))
     styles = {name: read(path) for name, path in _named(find(str(each)) for each in settings.style).items()}
-    for path in named.values():
-        for size in settings.size:
-            for note in images.load(path, size=size, min_side=MIN_SIDE).notes:
-                logger.warning("%s: %s", path, note)
+    faults = [_fault(path, size) for path, size in product(named.values(), settings.size)]
+    if any(faults):
+        raise ImageError("; ".join(dict.fromkeys(filter(None, faults))))
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     device = devices.choose(settings.device)
     used: dict[str, str | None] = {}
@@ -175,6 +174,17 @@ def _inputs(settings: CompareSettings) -> Inputs:
             logger.warning("%s was trained for another picture of %s", style.path, painting.title)
         engines.open_engine(style, device=str(device), precision="float32")
     return Inputs(named, styles, used, weights, device, choose_dtype(settings.vgg.precision, device.type))
+
+
+def _fault(path: Path, size: int) -> str:
+    """Why a photo cannot be used; nothing if it can."""
+    try:
+        notes = images.load(path, size=size, min_side=MIN_SIDE).notes
+    except ImageError as err:
+        return str(err)
+    for note in notes:
+        logger.warning("%s: %s", path, note)
+    return ""
 
 
 def _named(paths: Iterable[Path]) -> dict[str, Path]:

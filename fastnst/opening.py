@@ -55,11 +55,14 @@ def opened(
         with path.open("rb") as file:
             image = _identify(file, path)
             asked = image.size if size is None else fitted(image.size, size)
-            for width, height in (image.size, asked):
+            for (width, height), hint in (
+                (image.size, "if you trust it,"),
+                (asked, "ask for a smaller size, or"),
+            ):
                 if (pixels := width * height) > max_pixels:
                     raise ImageError(
                         f"{path} would take {width}x{height} px, and the limit is {max_pixels / 1e6:g} "
-                        f"million pixels; if you trust it, `fastnst stylise` has --max-pixels {pixels}"
+                        f"million pixels; {hint} `fastnst stylise` has --max-pixels {pixels}"
                     )
             for width, height in (image.size, asked):
                 if min(width, height) < min_side:

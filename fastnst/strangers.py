@@ -14,7 +14,7 @@ def kind(start: bytes) -> str:
     if start[0] == 0x80 and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return pickle
     if start[:3] == b"\xff\xd8\xff" or start[:4] in (b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*"):
-        return "a picture, not a fastnst style: --style takes a trained network (see `fastnst styles`)"
+        return "a picture, not a fastnst style, which is a trained network (see `fastnst styles`)"
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the style itself: git lfs pull"
     with suppress(UnicodeDecodeError):

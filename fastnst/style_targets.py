@@ -42,6 +42,10 @@ def stored(style: Style, weights: VGGWeights) -> dict[str, Tensor]:
         for name, values in style.stored().items()
         if name.startswith(TARGET)
     }
+    if "blend" in style.record:
+        raise ConfigError(
+            f"{style.path} is a blend, which was trained for nothing: use one of its two styles"
+        )
     if not found:
         raise ConfigError(f"{style.path} does not hold what its network was trained to match")
     if style.record.get("training", {}).get("vgg_sha256", weights.sha256) != weights.sha256:

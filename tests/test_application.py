@@ -71,6 +71,40 @@ def test_flags_may_stand_between_settings(capsys):
 
 
 @pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (
+            ["seed=5", "--size", "256"],
+            r"^fastnst train has no option --size: settings are written NAME=VALUE;",
+        ),
+        (["--version"], "no option --version"),
+        (["mine.jpg"], r"^'mine\.jpg': settings are written NAME=VALUE, as fastnst train -h shows$"),
+        (["--cfg", "job", "job"], r"^'job': settings"),
+    ],
+)
+def test_what_is_no_setting_is_refused_in_a_line(home, argv, message):
+    with pytest.raises(ConfigError, match=message):
+        application("train", lambda *_: pytest.fail("worked"), argv)
+    assert list(home.iterdir()) == []
+
+
+def test_a_layer_can_be_left_out(capsys):
+    application("train", lambda *_: None, ["--cfg=job", "~loss.style_layers.relu5_1"])
+    assert "relu5_1" not in capsys.readouterr().out.split("style_layers:")[1].split("content_weight")[0]
+
+
+@pytest.mark.parametrize("name", ["gatys", "train"])
+def test_a_sweep_that_wrote_nothing_there_leaves_nothing(home, name):
+    seen = []
+    settings = {"gatys": ["content=a.jpg,b.jpg", "out=${content}.png"], "train": ["data=samples", "seed=1,2"]}
+    argv = ["-m", *settings[name], *(["out=${seed}.safetensors"] if name == "train" else [])]
+    application(name, lambda cfg, run_dir: seen.append(run_dir), argv)
+    assert len(seen) == 2
+    assert list(home.iterdir()) == [] or [path.name for path in home.iterdir()] == ["runs"]
+    assert not list(home.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
     "error", [FastNSTError("no"), KeyboardInterrupt(), SystemExit(130), ZeroDivisionError()]
 )
 def test_a_run_that_came_to_nothing_leaves_nothing(home, error, capsys):

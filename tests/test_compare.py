@@ -500,6 +500,8 @@ def test_without_the_painting_defects_are_not_measured(judge):
         (["content=missing.png"], "there is no file or folder missing.png"),
         (["content=sample:dog"], "there is no sample dog; the samples are astronaut"),
         (["content=thin.png"], "thin.png"),
+        (["content=[one.png,thin.png,note.png]"], "thin.png is too small: 100x8 px"),
+        (["content=[one.png,thin.png,note.png]"], "; note.png"),
         (["content=empty"], "there is no picture in empty"),
         (["style=starry_nite"], "there is no style 'starry_nite'; did you mean starry_night?"),
         (["style=cut.safetensors"], "cut.safetensors is damaged"),
@@ -520,6 +522,7 @@ def test_without_the_painting_defects_are_not_measured(judge):
 def test_a_mistake_is_one_line(run, tmp_path, argv, message):
     tiny_style.save("thin.png", tiny_style.noise(8, 100))
     (tmp_path / "empty").mkdir()
+    (tmp_path / "note.png").write_text("text")
     whole = (tmp_path / "tiny.safetensors").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[:-8])
     (tmp_path / "nan.safetensors").write_bytes(whole[:-4] + np.float32(np.nan).tobytes())

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from fastnst import cli, losses, memory, style_file, style_targets, tiled_loss, vgg_weights
+from fastnst.blend import blend
 from fastnst.engines import open_engine
 from fastnst.images import load
 from fastnst.refine import refiner
@@ -71,6 +72,15 @@ def test_the_command_refines_several_photos(style, capsys):
             assert np.abs(np.array(refined).astype(int) - np.array(plain)).max() > 2
 
 
+def test_one_photos_progress_is_that_of_its_evaluations(style, capsys):
+    options = ["-s", "with.safetensors", "--refine", "4", "--device", "cpu"]
+    argv = ["stylise", "photo.png", *options, "-o", "out.png"]
+    assert cli.main(argv) == 0
+    err = capsys.readouterr().err
+    assert "gatys: 4 of 4 evaluations" in err
+    assert "stylising" not in err
+
+
 def test_what_does_not_fit_is_done_in_tiles_with_a_shorter_memory(style, capsys, monkeypatch):
     argv = [
         "stylise",
@@ -101,6 +111,11 @@ def test_what_does_not_fit_is_done_in_tiles_with_a_shorter_memory(style, capsys,
             1,
             "does not hold what its network was trained to match",
         ),
+        (
+            ["-s", "both.safetensors", "--refine", "5"],
+            1,
+            "both.safetensors is a blend, which was trained for",
+        ),
         (["-s", "with.safetensors", "--refine", "0"], 2, "'--refine'"),
         (
             ["-s", "with.safetensors", "--refine", "5", "--strength", "0.5"],
@@ -111,5 +126,7 @@ def test_what_does_not_fit_is_done_in_tiles_with_a_shorter_memory(style, capsys,
     ],
 )
 def test_a_mistake_is_named(style, capsys, arguments, status, message):
+    blend(style, style, 0.5, "both.safetensors")
+    capsys.readouterr()
     assert cli.main(["stylise", "photo.png", "-o", "out.png", *arguments]) == status
     assert message in capsys.readouterr().err

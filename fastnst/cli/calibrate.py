@@ -22,7 +22,8 @@ the style layers, and the weight of the style, with a contact sheet of the weigh
 
 Settings people learn by heart, with --cfg job to see them all:
   painting, painting.image, painting.size (px, or auto), loss.style_weight, loss.balance
-  calibration.content_share (higher is wilder), calibration.style_weights (those that are tried), device, out
+  calibration.content_share (higher is wilder), calibration.style_weights (those that are tried), device,
+  out (NAME-strengths.png)
 
 Training takes the same settings: fastnst train painting=starry_night calibration.content_share=0.3
 """

@@ -23,7 +23,8 @@ trained for, and report losses, times, memory, likeness and defects of both, and
 Settings people learn by heart, with --cfg job to see them all:
   content (files, folders, sample:NAME), style (names, files), size (px, longer side): one or a [list,of,them]
   steps (evaluations of the loss), optimizer (lbfgs, adam), history, init (content, noise), seed
-  paintings_dir (where the styles' paintings lie), device (auto, cpu, cuda, mps), vgg.precision, out
+  paintings_dir (where the styles' paintings lie), device (auto, cpu, cuda, mps), vgg.precision,
+  out (comparison)
 
 OUT gets report.html, results.json, all pictures and every loss of every evaluation. Stopped, by Ctrl-C or by
 kill -9, the same command goes on with what is left.

@@ -29,7 +29,7 @@ Settings people learn by heart, with --cfg job to see them all:
   optimizer (lbfgs, adam), lr (adam's), precondition (false: L-BFGS as the papers have it)
   levels (auto, 1, 2 ...: from coarse to fine), tile (memory)
   init (content, noise, style, style:NAME for a network's picture, or a picture's file), seed
-  normalise_gradients, snapshot_every, device (auto, cpu, cuda, mps), out
+  normalise_gradients, snapshot_every, device (auto, cpu, cuda, mps), out (gatys.png)
   preset (default, gatys2016, quaglia, nedeljkovic), loss (gatys, fastnst, johnson, ...), loss.style_weight
 
 Beside OUT go its .trace.json and .trace.png: the loss of every evaluation. Ctrl-C keeps the best so far.

@@ -47,7 +47,7 @@ Examples:
     type=click.IntRange(min=1),
     metavar="N",
     help="Go on from the network's picture by Gatys' optimiser, for N evaluations of the loss: seconds to "
-    "minutes, for what a network misses. Not with --strength or --stroke.",
+    "minutes, for what a network misses. Not with --strength or --stroke, nor for blends.",
 )
 @click.option(
     "--keep-colours",
@@ -219,6 +219,7 @@ def command(
                     keep_freed()
                     alone = len(planned.jobs) == 1
                     refined = refiner(chosen, refine, device=device, report=report if alone else None)
+                    report = None if alone else report
                 summary = stylise(
                     planned,
                     ready,

@@ -23,7 +23,8 @@ Settings people learn by heart, with --cfg job to see them all:
   painting, painting.image, painting.size (px: smaller gives finer strokes), painting.strength
   network (fast, tiny, johnson, johnson_half), loss (fastnst, johnson, gatys), loss.style_weight
   data (coco, folder, samples), data.path, data.size, data.batch_size, data.limit, data.val_path
-  trainer.max_steps, optim.lr, init (auto: the base that ships; scratch; a style), seed, logger (csv, tensorboard)
+  trainer.max_steps, optim.lr, init (auto: a base that ships; scratch; a style), seed, logger (csv,
+  tensorboard)
   ~loss.style_layers.relu5_1 leaves a layer out, +loss.style_layers.relu3_3=1 adds one
   out (the style file; styles/NAME.safetensors), resume (a run folder: goes on exactly where it stopped)
 
