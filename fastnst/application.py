@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,9 @@ from fastnst.errors import ConfigError, FastNSTError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-FLAGS = {  # of Hydra, and whether a value follows
-    **dict.fromkeys(("-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "-i", "--info"), False),
-    **dict.fromkeys(("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name"), True),
-    **dict.fromkeys(("-cd", "--config-dir"), True),
-}
+SWITCHES = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help"}  # Hydra's
+OPTIONS = {"-c", "--cfg", "-p", "--package", "-i", "--info"}  # these take a value, as do
+FOLDERS = {"-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir"}
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +51,7 @@ def application(
     from hydra.types import RunMode
 
     failed: list[Exception] = []
+    run_dirs: list[Path] = []
     outs: set[str] = set()
     sweep = False
 
@@ -60,6 +59,7 @@ def application(
         nonlocal sweep
         sys.argv = before  # what Lightning starts again for each further device
         run_dir = Path(HydraConfig.get().runtime.output_dir)
+        run_dirs.append(run_dir)
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
             out = destination(cfg)
@@ -77,10 +77,9 @@ def application(
         finally:
             _remove_unused(run_dir)
 
-    _check_form(name, argv)
-    arguments = [config.quoted(argument) for argument in argv]
-    arguments.sort(key=lambda argument: "=" in argument)  # Hydra takes flags before or after, not between
-    if not any(argument.startswith("-") for argument in argv):
+    flags, settings = _flags_and_settings(name, argv)
+    arguments = [*flags, *map(config.quoted, settings)]  # Hydra takes flags before or after, not between
+    if not flags:
         config.load(name, arguments)  # a mistake is found before a run folder is made
     before = sys.argv
     sys.argv = [f"fastnst {name}", *arguments]
@@ -89,26 +88,33 @@ def application(
             hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=name)(safely)()
     finally:
         sys.argv = before
+        for run_dir in run_dirs:
+            _remove_empty(run_dir, levels=3 if sweep else 2)
     if sweep and failed:
         raise FastNSTError(f"{len(failed)} of the runs failed")
     if failed:
         raise failed[0]
 
 
-def _check_form(name: str, argv: Sequence[str]) -> None:
-    """Refuse what is neither a setting nor a flag; Hydra would answer with its own usage."""
-    rest = iter(argv)
-    for argument in rest:
+def _flags_and_settings(name: str, argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's flags with their values, and settings; what is neither is refused before Hydra answers."""
+    flags: list[str] = []
+    settings: list[str] = []
+    for argument in argv:
         flag, equals, _ = argument.partition("=")
         if argument.startswith("-"):
-            if flag not in FLAGS:
+            if flag not in SWITCHES | OPTIONS | FOLDERS:
                 raise ConfigError(
                     f"fastnst {name} has no option {flag}: settings are written NAME=VALUE; fastnst {name} -h"
                 )
-            if FLAGS[flag] and not equals:
-                next(rest, None)
-        elif not equals and not argument.startswith("~"):
+            flags.append(argument)
+        elif equals or argument.startswith("~"):
+            settings.append(argument)
+        elif flags and flags[-1] in OPTIONS | FOLDERS:
+            flags.append(argument)
+        else:
             raise ConfigError(f"{argument!r}: settings are written NAME=VALUE, as fastnst {name} -h shows")
+    return flags, settings
 
 
 @contextmanager
@@ -127,8 +133,18 @@ def _unfiltered() -> Iterator[None]:
 
 
 def _remove_unused(run_dir: Path) -> None:
-    """Remove a run folder that holds nothing but Hydra's record of the settings; its parent, too."""
-    for folder, records in ((run_dir, {".hydra", "multirun.yaml"}), (run_dir.parent, {"multirun.yaml"})):
-        if folder == Path.cwd() or {path.name for path in folder.iterdir()} - records:
-            return
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a run folder that holds nothing but Hydra's record of the settings."""
+    if [path.name for path in run_dir.iterdir()] == [".hydra"] and run_dir != Path.cwd():
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _remove_empty(run_dir: Path, *, levels: int) -> None:
+    """Remove a run folder and those around it, until one holds more than a sweep's record."""
+    with suppress(OSError):  # not empty, or gone
+        for folder in (run_dir, *run_dir.parents)[:levels]:
+            if folder == Path.cwd():
+                return
+            if folder.exists():
+                if [path.name for path in folder.iterdir()] == ["multirun.yaml"]:
+                    (folder / "multirun.yaml").unlink()
+                folder.rmdir()

@@ -64,6 +64,13 @@ def found(path: Path, kind: str) -> dict[str, Any]:
     return record
 
 
+def start(path: Path) -> dict[str, str] | None:
+    """What the training of a style began with, as its record will have it; None in an older checkpoint."""
+    state = torch.load(path, map_location="meta", weights_only=True)
+    begun: dict[str, str] | None = state["identity"].get("start")
+    return begun
+
+
 def identity(settings: TrainSettings, *, painting: str) -> dict[str, Any]:
     """What must be the same for a run to go on as if it had never stopped, beside the photos.
 

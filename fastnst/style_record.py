@@ -43,7 +43,8 @@ def beginning(settings: TrainSettings) -> dict[str, str]:
     first = first_file(settings)
     if first is None:
         return {"init": "scratch"}
-    name = "base" if settings.init == "auto" else first.stem
+    own = "own base" if first.stem == "base" else first.stem
+    name = "base" if settings.init == "auto" else own
     return {"init": name, "init_sha256": files.sha256(first)}
 
 

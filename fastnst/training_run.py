@@ -4,7 +4,6 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +79,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     if out.suffix != style_file.SUFFIX:
         raise ConfigError(f"out={out}: the name of a style file ends in {style_file.SUFFIX}")
     files.check_writable(out)
-    if settings.out is None and settings.resume is None:
+    if settings.out is None:
         _check_free(out, settings)
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
@@ -107,13 +106,14 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     identity = checkpoints.identity(settings, painting=painting.sha256)
     if checkpoint is not None:
         checkpoints.check_same(checkpoint, identity, steps)
+        start = checkpoints.start(checkpoint) or start
     photos = data.prepare(settings.data, seed=settings.seed, report=report)
     if not len(photos.held_out):
         raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
 
     module = StyleTraining(network, loss, style, optim=settings.optim, steps=steps)
     identity["photos"] = photos.fingerprint
-    module.identity, module.calibration = identity, found.record()
+    module.identity, module.calibration = {**identity, "start": start}, found.record()
     if checkpoint is not None:
         checkpoints.check_same(checkpoint, identity, steps)
     logger.info("losses, checkpoints and contact sheets go to %s", run_dir)
@@ -183,11 +183,13 @@ def _check_free(out: Path, settings: TrainSettings) -> None:
     path = paintings.find(settings.painting)
     if path is None or not out.exists():
         return
-    known = None
-    with suppress(StyleFileError):
+    ways = f"out=NAME{style_file.SUFFIX} keeps it, out={out} writes over it"
+    try:
         known = style_file.read(out).record.get("painting", {}).get("sha256")
+    except StyleFileError as err:
+        raise ConfigError(f"{out} is there, and no style that this fastnst reads: {ways}") from err
     if known != files.sha256(path):
-        raise ConfigError(f"{out} is there, the style of another picture: out=NAME.safetensors keeps it")
+        raise ConfigError(f"{out} is there, the style of another picture: {ways}")
 
 
 def _first_network(settings: TrainSettings) -> StyleNetwork:

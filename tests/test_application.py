@@ -63,8 +63,9 @@ def test_a_mistake_is_found_with_flags_too(tmp_path):
         application("train", lambda *_: None, ["-m", "stepz=1,2"])
 
 
-def test_flags_may_stand_between_settings(capsys):
-    application("train", lambda *_: None, ["seed=5", "--cfg", "job", "optim.warmup=7"])
+@pytest.mark.parametrize("flags", [["--cfg", "job"], ["--cfg=job"], ["-c", "job", "--resolve"]])
+def test_flags_may_stand_between_settings(capsys, flags):
+    application("train", lambda *_: None, ["seed=5", *flags, "optim.warmup=7"])
     out = capsys.readouterr().out
     assert "seed: 5" in out
     assert "warmup: 7" in out
@@ -96,12 +97,32 @@ def test_a_layer_can_be_left_out(capsys):
 @pytest.mark.parametrize("name", ["gatys", "train"])
 def test_a_sweep_that_wrote_nothing_there_leaves_nothing(home, name):
     seen = []
-    settings = {"gatys": ["content=a.jpg,b.jpg", "out=${content}.png"], "train": ["data=samples", "seed=1,2"]}
-    argv = ["-m", *settings[name], *(["out=${seed}.safetensors"] if name == "train" else [])]
-    application(name, lambda cfg, run_dir: seen.append(run_dir), argv)
+    settings = {
+        "gatys": ["content=a.jpg,b.jpg", "out=${content}.png"],
+        "train": ["data=samples", "seed=1,2", "out=${seed}.safetensors"],
+    }
+    application(name, lambda cfg, run_dir: seen.append(run_dir), ["-m", *settings[name]])
     assert len(seen) == 2
-    assert list(home.iterdir()) == [] or [path.name for path in home.iterdir()] == ["runs"]
-    assert not list(home.glob("runs/*"))
+    assert list(home.iterdir()) == []
+
+
+def test_a_sweep_whose_first_run_came_to_nothing_keeps_its_record(home):
+    def job(cfg, run_dir):
+        if cfg.seed == 1:
+            raise FastNSTError("no")
+        (run_dir / "losses.csv").touch()
+
+    with pytest.raises(FastNSTError, match="1 of the runs failed"):
+        application("train", job, ["-m", "data=samples", "seed=1,2", "out=${seed}.safetensors"])
+    (sweep,) = (home / "runs").iterdir()
+    assert {path.name for path in sweep.iterdir()} == {"1", "multirun.yaml"}
+
+
+def test_a_run_that_comes_to_nothing_leaves_those_of_others(home):
+    other = home / "runs/other"
+    other.mkdir(parents=True)
+    application("train", lambda *_: None, ["data=samples"])
+    assert list((home / "runs").iterdir()) == [other]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ TINY = [
 ]
 
 
+PICTURE = ["painting=own", "painting.image=a picture.png", "painting.size=64"]
+
+
 def settings(*overrides):
     return config.typed(TrainSettings, config.load("train", [*TINY, *overrides]))
 
@@ -131,6 +134,24 @@ def test_another_run_cannot_go_on_from_a_checkpoint(tmp_path, change):
     with pytest.raises(ConfigError, match=r"was made with .*, and this run has .*init=FILE"):
         train(other, tmp_path / "again")
     assert not (tmp_path / "b.safetensors").exists()
+
+
+def test_a_run_that_goes_on_says_what_it_began_with(tmp_path):
+    first = train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "first")
+    begun = {"init": "a", "init_sha256": files.sha256(first)}
+    more = [f"init={first}", f"out={tmp_path}/b.safetensors"]
+    train(settings("trainer.max_steps=1", *more), tmp_path / "run")
+    train(settings("trainer.max_steps=1", "seed=7", f"out={first}"), tmp_path / "again")
+    assert files.sha256(first) != begun["init_sha256"]
+    resumed = train(settings("trainer.max_steps=2", *more, f"resume={tmp_path}/run"), tmp_path / "run")
+    training = style_file.read(resumed).record["training"]
+    assert {key: training[key] for key in begun} == begun
+
+    path = tmp_path / "run/last.ckpt"
+    state = torch.load(path, weights_only=True)
+    assert state["identity"].pop("start") == begun
+    torch.save(state, path)
+    assert train(settings("trainer.max_steps=3", *more, f"resume={path}"), tmp_path / "run").is_file()
 
 
 def test_a_checkpoint_from_before_there_was_a_choice_of_padding_goes_on(tmp_path):
@@ -260,7 +281,7 @@ def test_a_mistake_is_told_before_the_first_step(tmp_path, overrides, error, mes
 def test_a_name_that_was_found_is_not_that_of_another_pictures_style(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 48), "red").save("a picture.png")
-    chosen = settings("painting=own", "painting.image=a picture.png", "painting.size=64")
+    chosen = settings(*PICTURE)
     out = training_run.destination(chosen)
     training_run._check_free(out, chosen)
     own = tiny_style.write(out.parent, out.name, painting={"sha256": files.sha256("a picture.png")})
@@ -273,8 +294,11 @@ def test_a_name_that_was_found_is_not_that_of_another_pictures_style(tmp_path, m
             train(chosen, tmp_path / "run")
         assert own.read_bytes() == before
     out.write_text("no style")
-    with pytest.raises(ConfigError, match="the style of another picture"):
-        train(chosen, tmp_path / "run")
+    for more in ([], ["resume=run"]):
+        with pytest.raises(
+            ConfigError, match=r"and no style .*, out=styles/a_picture.safetensors writes over"
+        ):
+            train(settings(*PICTURE, *more), tmp_path / "run")
 
 
 def test_a_run_without_a_step_makes_no_style(tmp_path):
