@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 SWITCHES = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help"}  # Hydra's
-OPTIONS = {"-c", "--cfg", "-p", "--package", "-i", "--info"}  # these take a value, as do
-FOLDERS = {"-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir"}
+OPTIONS = {  # these take a value
+    *("-c", "--cfg", "-p", "--package", "-i", "--info"),
+    *("-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir"),
+}
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +76,6 @@ def application(
             failed.append(err)
             if sweep:
                 logger.error("%s", err)
-        finally:
-            _remove_unused(run_dir)
 
     flags, settings = _flags_and_settings(name, argv)
     arguments = [*flags, *map(config.quoted, settings)]  # Hydra takes flags before or after, not between
@@ -89,7 +89,7 @@ def application(
     finally:
         sys.argv = before
         for run_dir in run_dirs:
-            _remove_empty(run_dir, levels=3 if sweep else 2)
+            _remove_unused(run_dir, levels=3 if sweep else 2)
     if sweep and failed:
         raise FastNSTError(f"{len(failed)} of the runs failed")
     if failed:
@@ -103,14 +103,14 @@ def _flags_and_settings(name: str, argv: Sequence[str]) -> tuple[list[str], list
     for argument in argv:
         flag, equals, _ = argument.partition("=")
         if argument.startswith("-"):
-            if flag not in SWITCHES | OPTIONS | FOLDERS:
+            if flag not in SWITCHES | OPTIONS:
                 raise ConfigError(
                     f"fastnst {name} has no option {flag}: settings are written NAME=VALUE; fastnst {name} -h"
                 )
             flags.append(argument)
         elif equals or argument.startswith("~"):
             settings.append(argument)
-        elif flags and flags[-1] in OPTIONS | FOLDERS:
+        elif flags and flags[-1] in OPTIONS:
             flags.append(argument)
         else:
             raise ConfigError(f"{argument!r}: settings are written NAME=VALUE, as fastnst {name} -h shows")
@@ -132,19 +132,14 @@ def _unfiltered() -> Iterator[None]:
             os.environ[name] = before
 
 
-def _remove_unused(run_dir: Path) -> None:
-    """Remove a run folder that holds nothing but Hydra's record of the settings."""
-    if [path.name for path in run_dir.iterdir()] == [".hydra"] and run_dir != Path.cwd():
-        shutil.rmtree(run_dir, ignore_errors=True)
-
-
-def _remove_empty(run_dir: Path, *, levels: int) -> None:
-    """Remove a run folder and those around it, until one holds more than a sweep's record."""
+def _remove_unused(run_dir: Path, *, levels: int) -> None:
+    """Remove a run folder and those around it, until one holds more than Hydra's records."""
     with suppress(OSError):  # not empty, or gone
         for folder in (run_dir, *run_dir.parents)[:levels]:
             if folder == Path.cwd():
                 return
             if folder.exists():
-                if [path.name for path in folder.iterdir()] == ["multirun.yaml"]:
-                    (folder / "multirun.yaml").unlink()
+                if {path.name for path in folder.iterdir()} <= {".hydra", "multirun.yaml"}:
+                    shutil.rmtree(folder / ".hydra", ignore_errors=True)
+                    (folder / "multirun.yaml").unlink(missing_ok=True)
                 folder.rmdir()

@@ -6,6 +6,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -290,3 +291,10 @@ def architecture(name: str, arguments: Mapping[str, Any]) -> Architecture:
         return ARCHITECTURES[name](**arguments)
     except TypeError as err:
         raise ConfigError(f"network {name} does not take {dict(arguments)}: {err}") from err
+
+
+def in_full(network: Mapping[str, Any]) -> dict[str, Any]:
+    """A network, ``{"name": ..., "arguments": ...}``, with the defaults of what it does not say."""
+    parameters = signature(ARCHITECTURES[network["name"]]).parameters.values()
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    return {**network, "arguments": {**defaults, **network["arguments"]}}

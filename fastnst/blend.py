@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastnst import files, style_file
-from fastnst.architectures import architecture
+from fastnst.architectures import architecture, in_full
 from fastnst.errors import ConfigError
 from fastnst.style_file import Style
 
@@ -81,14 +81,11 @@ def _record(first: Style, second: Style, part: float, name: str) -> Mapping[str,
 
 def _difference(first: Style, second: Style) -> str:
     """Why weights of two styles cannot be mixed."""
-    networks = [style.record["network"] for style in (first, second)]
-    if networks[0]["name"] != networks[1]["name"]:
-        return f"their networks are a {networks[0]['name']} and a {networks[1]['name']}"
-    one, other = ({"smooth": 0, **network["arguments"]} for network in networks)  # missing in earlier files
-    unlike = [
-        f"{key} {one.get(key)} and {other.get(key)}" for key in one | other if one.get(key) != other.get(key)
-    ]
-    if unlike:
+    one, other = (in_full(style.record["network"]) for style in (first, second))
+    if one["name"] != other["name"]:
+        return f"their networks are a {one['name']} and a {other['name']}"
+    pairs = [(key, value, other["arguments"][key]) for key, value in one["arguments"].items()]
+    if unlike := [f"{key} {value} and {its}" for key, value, its in pairs if value != its]:
         return f"the arguments of their networks differ: {', '.join(unlike)}"
     return "one of them has strengths, the other has not"
 

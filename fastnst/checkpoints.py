@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from fastnst.architectures import in_full
 from fastnst.calibrated import Calibration
 from fastnst.errors import ConfigError, FastNSTError
 from fastnst.files import atomic, typed_path
@@ -115,10 +116,8 @@ def _shared(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
 
 def _in_full(identity: Mapping[str, Any]) -> dict[str, Any]:
     """An identity with what was so before there was a choice, where it does not say."""
-    loss, network = identity.get("loss", {}), identity.get("network", {})
-    if network.get("name") == "fast":
-        network = {**network, "arguments": {"smooth": 0, **network["arguments"]}}
-    return {"data.grain": 0.0, **identity, "loss": {"padding": "zeros", **loss}, "network": network}
+    loss, network = {"padding": "zeros", **identity["loss"]}, in_full(identity["network"])
+    return {"data.grain": 0.0, **identity, "loss": loss, "network": network}
 
 
 def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:

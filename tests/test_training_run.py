@@ -185,8 +185,13 @@ def test_a_checkpoint_from_before_there_was_a_choice_of_enlarging_goes_on(tmp_pa
 
 
 @pytest.mark.parametrize("smooth", [0, 1])
-def test_the_base_and_styles_from_before_begin_networks_of_either_enlarging(smooth):
-    for init in ("auto", "the_scream", "starry_night"):
+def test_the_base_and_styles_from_before_begin_networks_of_either_enlarging(tmp_path, smooth):
+    style = style_file.read(style_file.find("starry_night"))
+    network = style.record["network"]
+    unsaid = {key: value for key, value in network["arguments"].items() if key != "smooth"}
+    older = tmp_path / "older.safetensors"
+    style_file.write(older, style.stored(), {**style.record, "network": {**network, "arguments": unsaid}})
+    for init in ("auto", str(older), "starry_night"):
         chosen = config.typed(TrainSettings, config.load("train", [f"network.arguments.smooth={smooth}"]))
         network = training_run._first_network(replace(chosen, init=init))
         first = style_file.read(
