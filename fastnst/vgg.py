@@ -8,11 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from fastnst import winograd
 from fastnst.errors import ConfigError, ImageError
 from fastnst.vgg_weights import RELUS, VGGWeights
 
 POOLINGS = ("max", "average")
-PADDINGS = ("replicate", "zeros")
+PADDINGS = {"replicate": "replicate", "zeros": "constant"}
+"""Names of ours, and of ``F.pad``."""
+
 LAYERS = tuple(name for relu in RELUS for name in (relu.replace("relu", "conv"), relu))
 
 
@@ -38,28 +41,39 @@ def _depth(layers: Collection[str]) -> int:
     return max((LAYERS.index(name) // 2 + 1 for name in layers), default=0)
 
 
-class _EdgeConv2d(torch.autograd.Function):
-    """A 3x3 convolution of a picture whose edges are repeated, by fixed weights.
+class _FixedConv2d(torch.autograd.Function):
+    """A 3x3 convolution by fixed weights, of a picture padded by one px.
 
     Padding and convolving one after the other would keep a padded copy of every activation for the gradient,
     half as much memory again; fixed weights need none.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(weight)
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, transformed: Tensor | None, bias: Tensor, padding: str
+    ) -> Tensor:
+        """``transformed`` is for ``winograd``, or None."""
+        ctx.save_for_backward(weight, transformed)
+        ctx.padding = padding
+        if transformed is not None:
+            return winograd.convolve(x, transformed, bias, padding)
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode=padding), weight, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (weight,) = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """Of the picture."""
+        weight, transformed = ctx.saved_tensors
         with torch.autocast(gradient.device.type, enabled=False):
-            padded = F.conv_transpose2d(gradient, weight)
-        for side in (padded, padded.transpose(2, 3)):
-            side[:, :, 1] += side[:, :, 0]
-            side[:, :, -2] += side[:, :, -1]
-        return padded[:, :, 1:-1, 1:-1], None, None
+            if transformed is not None:
+                padded = winograd.gradient(gradient, transformed)
+            else:
+                padded = F.conv_transpose2d(gradient, weight)
+        if ctx.padding == "replicate":
+            for side in (padded, padded.transpose(2, 3)):
+                side[:, :, 1] += side[:, :, 0]
+                side[:, :, -2] += side[:, :, -1]
+        return padded[:, :, 1:-1, 1:-1], None, None, None, None
 
 
 class VGG19Features(nn.Module):
@@ -104,7 +118,8 @@ class VGG19Features(nn.Module):
         self.wanted = frozenset(layers)
         self.computed = RELUS[: _depth(layers)]
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
-        self.edges_repeated = padding == "replicate"
+        self.padding = PADDINGS[padding]
+        self._transformed: dict[str, Tensor] = {}
         self.convention = weights.convention
         before = 1.0
         for relu in self.computed:
@@ -145,17 +160,25 @@ class VGG19Features(nn.Module):
                 if relu.endswith("_1") and relu != "relu1_1":
                     x = self.pool(x, 2)
                 conv = relu.replace("relu", "conv")
-                weight, bias = getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias")
-                if self.edges_repeated:
-                    x = _EdgeConv2d.apply(x, weight, bias)
-                else:
-                    x = F.conv2d(x, weight, bias, padding=1)
+                x = self._convolve(x, conv)
                 if conv in wanted:
                     activations[conv] = x
                 x = F.relu(x, inplace=conv not in wanted)
                 if relu in wanted:
                     activations[relu] = x
         return activations
+
+    def _convolve(self, x: Tensor, conv: str) -> Tensor:
+        weight, bias = getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias")
+        transformed = None
+        if winograd.pays(weight):
+            if conv not in self._transformed:
+                self._transformed[conv] = winograd.transformed(weight)
+            transformed = self._transformed[conv]
+        elif self.padding == PADDINGS["zeros"]:
+            return F.conv2d(x, weight, bias, padding=1)
+        convolved: Tensor = _FixedConv2d.apply(x, weight, transformed, bias, self.padding)
+        return convolved
 
     conv1_1_weight: Tensor  # (64, 3, 3, 3)
 

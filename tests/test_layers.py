@@ -25,7 +25,7 @@ LAYERS = [
         "run_settings",
     },
     {"opening", "tiling", "strokes", "metrics", "grain", "grid", "distances", "colours"},
-    {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config"},
+    {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config", "winograd"},
     {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan", "study", "likeness"},
     {"vgg", "photo_split", "crops"},
     {

@@ -146,7 +146,7 @@ def test_build_multiplies_the_style_weight_by_the_paintings_strength(tiny_weight
     loss = losses.build(settings, tiny_weights, strength=2.5, dtype=torch.float32)
     assert loss.style_weight == 25.0
     assert loss.content_weight == 2.0
-    assert loss.features.edges_repeated
+    assert loss.features.padding == "replicate"
 
 
 @pytest.mark.parametrize("name", ["fastnst", "gatys", "gatys2016", "johnson", "nedeljkovic", "quaglia"])
