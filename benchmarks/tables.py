@@ -302,6 +302,28 @@ def strengths(results: Results) -> str:
     return table(heads, rows)
 
 
+def winograd(results: Results) -> str:
+    """What convolving with fewer multiplications saves."""
+    known = results.read("winograd")
+    if known is None:
+        return MISSING
+    rows = []
+    for one in known["records"]:
+        cells = [f"{one[f'{way}_ms']:,.0f} ({one[f'{way}_iqr']:.0f})" for way in ("direct", "quick")]
+        errors = [f"{one[key]:.1e}" if (key := f"{way}_error") in one else "" for way in ("direct", "quick")]
+        rows.append([one["name"], *cells, f"{one['direct_ms'] / one['quick_ms']:.2f}", *errors])
+    head = said(known["environment"], threads=known["threads"], rounds=known["rounds"])
+    heads = [
+        "",
+        "directly, ms (IQR)",
+        "Winograd, ms (IQR)",
+        "times faster",
+        "error, directly",
+        "error, Winograd",
+    ]
+    return head + table(heads, rows)
+
+
 def step(results: Results) -> str:
     """What a step of training costs."""
     known = results.read("step")
@@ -431,6 +453,7 @@ TABLES = {
     "refining": refining,
     "warm_start": warm_start,
     "step": step,
+    "winograd": winograd,
 }
 
 
