@@ -59,6 +59,16 @@ def test_styles_that_do_not_say_how_they_enlarge_are_of_the_kind_of_0(tmp_path):
         blend(styles[0], smooth, 0.5, tmp_path / "other.safetensors")
 
 
+def test_a_style_with_strengths_does_not_mix_with_one_without(two, tmp_path):
+    first, _ = two
+    kinds = style_file.WEAKER, style_file.STRONGER
+    ends = {f"{kind}{name}": value for kind in kinds for name, value in first.stored().items()}
+    style_file.write(tmp_path / "ends.safetensors", first.stored() | ends, first.record)
+    ranged = style_file.read(tmp_path / "ends.safetensors")
+    with pytest.raises(ConfigError, match="do not mix: one of them has strengths, the other has not"):
+        blend(first, ranged, 0.5, tmp_path / "new.safetensors")
+
+
 def test_a_blend_of_blends_is_of_the_base_too(two, tmp_path, capsys):
     argv = ["blend", "first.safetensors", "second.safetensors", "-o", "new.safetensors"]
     assert cli.main(argv) == 0
