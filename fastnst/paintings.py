@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 BUILTIN = "builtin:brushstrokes"
 _BUILTIN_LARGEST = 4096  # px
 PLAIN = 4 / 255  # the standard deviation, in each channel, of a picture that is nearly of a single colour
+STRAIGHT = 0.45  # of the edges, along the sides: Mondrian's have 0.57, eleven others 0.2 to 0.32
 MIN_SIDE = 32  # px: after VGG-19's four poolings 2x2 positions are left to correlate
 
 
@@ -111,6 +112,15 @@ def hints(settings: PaintingSettings, painting: Painting) -> list[str]:
     if painting.rgb.std(axis=(1, 2)).max() < PLAIN:
         found.append(f"{painting.title} is nearly of a single colour: there is hardly a stroke to learn")
     return found
+
+
+def straight(painting: Painting) -> float:
+    """The share of its edges, by contrast, that run level or upright, within 10 degrees; 0.22 by chance."""
+    down, across = np.gradient(painting.rgb.mean(axis=0))
+    contrast = np.hypot(down, across)
+    angle = np.degrees(np.arctan2(down, across)) % 90
+    near = np.minimum(angle, 90 - angle) < 10
+    return float(contrast[near].sum() / max(contrast.sum(), np.finfo(np.float32).tiny))
 
 
 def resized(painting: Painting, size: int) -> Painting:

@@ -170,6 +170,11 @@ def _calibrated(
     )
     for reason in found.reasons:
         logger.info("%s", reason)
+    if settings.network.arguments.get("smooth") and paintings.straight(found.picture) > paintings.STRAIGHT:
+        logger.warning(
+            "the edges of %s run across and down: network.arguments.smooth=0 draws such strokes better",
+            found.picture.title,
+        )
     with files.atomic(kept) as partial:
         partial.write_text(json.dumps(found.record(), indent=1) + "\n", encoding="utf-8")
     if found.trials:

@@ -190,3 +190,12 @@ def test_a_picture_without_contrast_has_hardly_a_stroke(tmp_path, spread, told):
 def test_a_painting_that_is_drawn_for_the_size_is_not_enlarged():
     settings = replace(OWN, image=paintings.BUILTIN, size=96)
     assert paintings.hints(settings, load(settings)) == []
+
+
+def test_edges_of_squares_are_straight_and_brushstrokes_are_not(tmp_path):
+    squares = np.random.default_rng(0).random((4, 4, 3)).repeat(16, axis=0).repeat(16, axis=1)
+    Image.fromarray(np.uint8(255 * squares)).save(tmp_path / "squares.png")
+    assert paintings.straight(load(replace(OWN, image="squares.png"))) > 0.8
+    assert 0.15 < paintings.straight(load(replace(OWN, image=paintings.BUILTIN, size=256))) < 0.3
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "flat.png")
+    assert paintings.straight(load(replace(OWN, image="flat.png"))) == 0

@@ -70,6 +70,20 @@ def test_a_run_ends_in_a_style_that_says_how_it_was_made(tmp_path, monkeypatch, 
     assert "brushstrokes" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("smooth", "cells", "told"), [(1, 4, True), (0, 4, False), (1, 64, False)])
+def test_a_painting_of_squares_is_told_how_they_stay_square(
+    tmp_path, monkeypatch, caplog, smooth, cells, told
+):
+    monkeypatch.chdir(tmp_path)
+    squares = np.random.default_rng(0).integers(0, 256, (cells, cells, 3), np.uint8)
+    Image.fromarray(squares).resize((64, 64), Image.Resampling.NEAREST).save("a picture.png")
+    chosen = [*TINY, *PICTURE, "network=tiny", f"network.arguments.smooth={smooth}", "strength.steps=0"]
+    chosen.remove("network.arguments={width: 2, blocks: 1}")
+    chosen += ["data.size=64", "trainer.max_steps=1"]
+    train(config.typed(TrainSettings, config.load("train", chosen)), tmp_path / "run")
+    assert ("network.arguments.smooth=0 draws such strokes better" in caplog.text) == told
+
+
 def test_a_checkpoint_holds_the_network_alone(tmp_path):
     train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
     checkpoint = torch.load(tmp_path / "run/last.ckpt", weights_only=True)
