@@ -83,7 +83,7 @@ class VGG19Features(nn.Module):
     reach an optimiser, a checkpoint or a parameter count. A ``relu`` layer is the output of the
     rectification, a ``conv`` layer its input; both are divided by the same number, the mean of the
     rectified layer. Gatys et al. (2016), section 2, rescale every filter so; one number a layer leaves the
-    filters in the proportions that the network was trained with.
+    filters in the proportions that the network was trained with. Derivatives are first ones only.
 
     Args:
         weights: from ``fastnst.vgg_weights.load``.
@@ -119,7 +119,7 @@ class VGG19Features(nn.Module):
         self.computed = RELUS[: _depth(layers)]
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
         self.padding = PADDINGS[padding]
-        self._transformed: dict[str, Tensor] = {}
+        self._transformed: dict[str, Tensor] = {}  # for winograd, made when first used
         self.convention = weights.convention
         before = 1.0
         for relu in self.computed:
@@ -168,12 +168,19 @@ class VGG19Features(nn.Module):
                     activations[relu] = x
         return activations
 
+    def _apply(self, *args: Any, **kwargs: Any) -> "VGG19Features":
+        """Where the weights go, to another device or dtype, what was made of them does not follow."""
+        self._transformed.clear()
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return self
+
     def _convolve(self, x: Tensor, conv: str) -> Tensor:
         weight, bias = getattr(self, f"{conv}_weight"), getattr(self, f"{conv}_bias")
         transformed = None
-        if winograd.pays(weight):
+        if winograd.pays(weight, x):
             if conv not in self._transformed:
-                self._transformed[conv] = winograd.transformed(weight)
+                with torch.inference_mode(False):  # or no gradient could ever be taken
+                    self._transformed[conv] = winograd.transformed(weight)
             transformed = self._transformed[conv]
         elif self.padding == PADDINGS["zeros"]:
             return F.conv2d(x, weight, bias, padding=1)

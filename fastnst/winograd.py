@@ -17,11 +17,14 @@ STEP, SIDE = 4, 6
 TILES = 256
 """At once: more would not stay in a processor's cache, fewer make for poor products."""
 
-ONES = 7  # of the 36, the one that all of the 4x4 px have a share of 1 in
+LEAST = 16
+"""Tiles below which reading the transformed weights, four times as large, takes longer than is saved."""
+
+EVERYWHERE = 7  # of the 36 numbers, the one that is added to each of the 4x4 px: a bias goes there
 
 
 def _both_ways(rows: list[list[float]]) -> Tensor:
-    """What does along both axes of a tile, rows first, what ``rows`` do along one."""
+    """The matrix that does along both axes of a flattened tile what ``rows`` does along one."""
     one = torch.tensor(rows, dtype=torch.float64)
     return torch.kron(one, one)
 
@@ -54,15 +57,21 @@ TO_PIXELS = _both_ways(
         [0, 1, -1, 8, -8, 1],
     ]
 ).float()
+"""(36, 36), (36, 9) and (16, 36): to the 36 numbers, and from them."""
 
 
-def pays(weight: Tensor) -> bool:
-    """Whether ``weight``, ``(O, I, 3, 3)``, convolves quicker so than directly: benchmarks/README.md."""
-    return weight.device.type == "cpu" and weight.dtype == torch.float32 and sum(weight.shape[:2]) > 128
+def pays(weight: Tensor, x: Tensor) -> bool:
+    """Whether ``x``, ``(B, I, H, W)``, is convolved by ``weight``, ``(O, I, 3, 3)``, faster than directly.
+
+    As measured with one and two threads on a processor with AVX-512: benchmarks/README.md.
+    """
+    here = weight.device.type == "cpu" and weight.dtype == torch.float32
+    batch_size, _, height, width = x.shape
+    return here and sum(weight.shape[:2]) > 128 and batch_size * _tiles(height) * _tiles(width) >= LEAST
 
 
 def transformed(weight: Tensor) -> Tensor:
-    """Weights ``(O, I, 3, 3)`` as the others want them: ``(36, I, O)``, float32."""
+    """Weights ``(O, I, 3, 3)`` as ``convolve`` and ``gradient`` take them: ``(36, I, O)``, float32."""
     return torch.einsum("tk,oik->tio", OF_WEIGHTS, weight.double().flatten(2)).float().contiguous()
 
 
@@ -85,12 +94,12 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, padding: str) -> Tensor:
     tiles = x.unfold(1, SIDE, STEP).unfold(2, SIDE, STEP).permute(4, 5, 0, 1, 2, 3)
     out_channels = weight.shape[2]
     shape = (batch_size, out_channels, rows * STEP, columns * STEP)
-    out = torch.empty(shape, memory_format=torch.channels_last)
+    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
     out_tiles = out.permute(0, 2, 3, 1).view(batch_size, rows, STEP, columns, STEP, out_channels)
     for photos, some in _blocks(batch_size, rows, columns):
         part = tiles[:, :, photos, some]
         products = (OF_PIXELS @ part.reshape(SIDE**2, -1)).view(SIDE**2, -1, channels) @ weight
-        products[ONES] += bias
+        products[EVERYWHERE] += bias
         pixels = (TO_PIXELS @ products.view(SIDE**2, -1)).view(STEP, STEP, *part.shape[2:5], out_channels)
         out_tiles[photos, some] = pixels.permute(2, 3, 0, 4, 1, 5)
     if out.shape[2:] == (height, width):

@@ -194,7 +194,7 @@ def test_fewer_multiplications_make_no_difference(tiny_weights, padding, monkeyp
     photo = torch.rand(2, 3, 50, 70, generator=torch.Generator().manual_seed(0))
     found = {}
     for quick in (False, True):
-        monkeypatch.setattr("fastnst.winograd.pays", lambda weight, quick=quick: quick)
+        monkeypatch.setattr("fastnst.winograd.pays", lambda weight, x, quick=quick: quick)
         picture = photo.clone().requires_grad_()
         features = VGG19Features(tiny_weights, ["relu4_1"], padding=padding, pooling="average")
         activation = features(picture)["relu4_1"]
@@ -203,6 +203,28 @@ def test_fewer_multiplications_make_no_difference(tiny_weights, padding, monkeyp
     for exact, other in zip(found[False], found[True], strict=True):
         assert not torch.equal(exact, other)  # by another way indeed
         assert (exact - other).norm() < 1e-5 * exact.norm()
+
+
+def test_what_was_first_seen_without_gradients_has_them_later(tiny_weights, photo, monkeypatch):
+    monkeypatch.setattr("fastnst.winograd.pays", lambda weight, x: True)
+    features = VGG19Features(tiny_weights, ["relu3_1"])
+    with torch.inference_mode():
+        features(photo)
+    photo.requires_grad_()
+    (gradient,) = torch.autograd.grad(features(photo)["relu3_1"].sum(), photo)
+    assert gradient.any()
+
+
+def test_weights_that_were_rounded_are_those_that_are_used(tiny_weights, photo, monkeypatch):
+    monkeypatch.setattr("fastnst.winograd.pays", lambda weight, x: weight.dtype == torch.float32)
+    features = VGG19Features(tiny_weights, ["relu3_1"])
+    features(photo)
+    features.bfloat16()
+    rounded = features(photo)["relu3_1"].float()
+    exact = features.float()(photo)["relu3_1"]
+    monkeypatch.setattr("fastnst.winograd.pays", lambda weight, x: False)
+    torch.testing.assert_close(exact, features(photo)["relu3_1"], rtol=1e-4, atol=1e-5)
+    assert not torch.equal(exact, rounded)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
