@@ -172,7 +172,7 @@ def _calibrated(
         logger.info("%s", reason)
     if settings.network.arguments.get("smooth") and paintings.straight(found.picture) > paintings.STRAIGHT:
         logger.warning(
-            "the edges of %s run across and down: network.arguments.smooth=0 draws such strokes better",
+            "the edges of %s run across and down: network.arguments.smooth=0 may draw such strokes better",
             found.picture.title,
         )
     with files.atomic(kept) as partial:
