@@ -26,8 +26,8 @@ from fastnst.vgg import reach, stride
 AUTO = "auto"
 SIDE = 768  # px of a tile: about a gigabyte
 PIXEL_BYTES = {torch.float32: 1300, torch.bfloat16: 800}
-"""About what a pixel takes in VGG-19 and its gradient, measured on a CPU at 0.6 and 1 megapixels; its weights,
-0.3 GB at the most, aside."""
+"""About what a pixel takes in VGG-19 and its gradient, measured on a CPU at 0.6 and 1 megapixels. Its weights
+take 0.3 GB at the most beside that."""
 
 HISTORY_BYTES = 24  # a pixel and a step of L-BFGS: how far it went, and how far the gradient turned
 
