@@ -46,21 +46,24 @@ def chosen(
 
     Args:
         own: the run's ``painting``, and what others have in common with it: size, folder, strength.
-        several: weights by preset name or file; empty for ``own`` alone.
+        several: weights by preset name or file; empty for ``own`` alone, which may be one of them, too.
         masks: files by the same names.
 
     Raises:
-        ConfigError: a weight is negative, all are 0, or a mask belongs to no painting.
+        ConfigError: a weight is negative, all are 0, ``own`` is none of several, or a mask belongs to none.
     """
     for name, weight in several.items():
         if not 0 <= weight < float("inf"):
             raise ConfigError(f"the weight of the painting {name} must be 0 or more, not {weight}")
     if several and not any(several.values()):
         raise ConfigError(f"the weights of {', '.join(several)} are all 0: nothing would be painted")
+    alone = own.name or own.image
     if masks and not several:
-        raise ConfigError("masks say where each of paintings={FILE: 1, ...} belongs, and there are none")
-    if several and own.image:
-        raise ConfigError(f"painting={own.name or own.image} is none of paintings={{...}}: put it in there")
+        if not alone:
+            raise ConfigError("masks say where each of paintings={FILE: 1, ...} belongs, and there are none")
+        several = {alone: 1.0}
+    if several and alone and not {own.name, own.image} & set(several):
+        raise ConfigError(f"painting={alone} is none of paintings={{...}}: put it in there, or leave it out")
     if strangers := sorted(set(masks) - set(several)):
         known = ", ".join(several) or "none"
         raise ConfigError(f"masks.{strangers[0]} belongs to no painting of paintings={{...}} ({known})")

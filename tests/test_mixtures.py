@@ -1,5 +1,7 @@
 """Several paintings in one picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -99,6 +101,16 @@ def test_presets_and_files_are_told_apart(own):
     assert found["the_scream"][0].title == "The Scream"
     assert (found["mine.jpg"][0].image, found["mine.jpg"][1]) == ("mine.jpg", 0.5)
     assert list(mixtures.chosen(own, {}, {})) == ["painting"]
+
+
+def test_the_painting_of_a_run_may_be_one_of_several_or_have_a_mask_of_its_own(own):
+    own = replace(own, image="mine.jpg")
+    assert list(mixtures.chosen(own, {"the_scream": 1.0, "mine.jpg": 0.5}, {})) == ["the_scream", "mine.jpg"]
+    assert list(mixtures.chosen(own, {}, {"mine.jpg": "sky.png"})) == ["mine.jpg"]
+    with pytest.raises(ConfigError, match=r"painting=mine.jpg is none of paintings=\{...\}: put it in there"):
+        mixtures.chosen(own, {"the_scream": 1.0}, {})
+    with pytest.raises(ConfigError, match=r"masks.sky.png belongs to no painting .* \(mine.jpg\)"):
+        mixtures.chosen(own, {}, {"sky.png": "mine.jpg"})
 
 
 @pytest.mark.parametrize(
