@@ -41,13 +41,16 @@ def mean_losses(quality: dict[str, Any], networks: set[str]) -> dict[str, float]
     return {name: sum(losses[name]["total"] for losses in shared) / len(shared) for name in measured}
 
 
-def draw(records: list[dict[str, Any]], losses: dict[str, float], *, size: int, paintings: int) -> Figure:
+def draw(
+    records: list[dict[str, Any]], losses: dict[str, float], *, size: int, loss_size: int, paintings: int
+) -> Figure:
     """The chart.
 
     Args:
         records: of ``fastnst bench``.
         losses: by network.
         size: px, which records count.
+        loss_size: px, of the photos of the losses.
         paintings: how many the losses are the mean of.
     """
     shown = [
@@ -58,13 +61,12 @@ def draw(records: list[dict[str, Any]], losses: dict[str, float], *, size: int, 
         and one["network"] in losses
         and (one["engine"], one["precision"]) in KINDS
     ]
-    figure = Figure(figsize=(8, 4.8), dpi=200, facecolor="white")
+    figure = Figure(figsize=(8, 4), dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     _style(axes, shown, losses)
-    figure.suptitle(
-        f"Held-out loss and time for one {size}x{size} px photo", x=0.015, y=0.965, ha="left", color=INK
-    )
+    title = f"Time for one {size}x{size} px photo, and held-out loss at {loss_size} px"
+    figure.suptitle(title, x=0.015, y=0.965, ha="left", color=INK)
     machine = shown[0]["environment"]["cpu"]
     of = "one painting" if paintings == 1 else f"{paintings} paintings"
     axes.set_xlabel(
@@ -105,9 +107,7 @@ def _style(axes: Axes, shown: list[dict[str, Any]], losses: dict[str, float]) ->
     times = [one["ms_median"] for one in shown]
     axes.set_xscale("log")
     axes.set_xlim(min(times) / 1.8, max(times) * 1.8)
-    low, high = min(losses.values()), max(losses.values())
-    room = max(high - low, 0.08 * high)  # small differences stay small
-    axes.set_ylim(low - 0.3 * room, high + 0.3 * room)
+    axes.set_ylim(0, 1.3 * max(losses.values()))
     axes.xaxis.set_major_locator(FixedLocator(TICKS))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -183,7 +183,8 @@ def main() -> None:
     quality = json.loads(asked.quality.read_text())
     losses = mean_losses(quality, {one["network"] for one in records})
     paintings = sum(losses.keys() <= known.keys() for known in quality["paintings"].values())
-    draw(records, losses, size=asked.size, paintings=paintings).savefig(asked.out)
+    figure = draw(records, losses, size=asked.size, loss_size=quality["size_px"], paintings=paintings)
+    figure.savefig(asked.out)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_losses_are_means_over_the_paintings_that_all_networks_have():
 
 
 def test_the_chart_is_drawn(tmp_path):
-    figure = chart.draw(RECORDS, {"johnson": 2.0, "small": 2.1}, size=512, paintings=1)
+    figure = chart.draw(RECORDS, {"johnson": 2.0, "small": 2.1}, size=512, loss_size=256, paintings=1)
     said = {text.get_text() for text in figure.axes[0].texts}
     assert said == {"500", "12.3", "johnson, 12 k weights, loss 2.00", "small, 12 k weights, loss 2.10"}
     figure.savefig(tmp_path / "chart.png")
