@@ -50,6 +50,7 @@ class Ballot:
         left: id of the picture on the left.
         right: id of the picture on the right.
         judged: how many different pairs the voter has judged so far.
+        pairs: how many there are that can be shown.
     """
 
     token: str
@@ -57,6 +58,7 @@ class Ballot:
     left: str
     right: str
     judged: int
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Ballots:
                 (voter,),
             ):
                 if (pair := usable.get(frozenset((left, right)))) is not None:
-                    return Ballot(token, pair, left, right, judged)
+                    return Ballot(token, pair, left, right, judged, len(usable))
             ids = min(usable, key=lambda ids: (own[ids], votes[ids], random.random()))
             pair, token = usable[ids], secrets.token_urlsafe(16)
             (left_method, left), (right_method, right) = random.sample(
@@ -155,7 +157,7 @@ class Ballots:
                 "INSERT INTO ballots VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                 (token, voter, pair.motif.photo, pair.motif.painting, left_method, right_method, left, right),
             )
-            return Ballot(token, pair, left, right, judged)
+            return Ballot(token, pair, left, right, judged, len(usable))
 
     def cast(self, token: str, voter: str, choice: str, *, without: Container[str] = ()) -> bool:
         """Cast a ballot.

@@ -153,8 +153,9 @@ def _duration(minutes: float) -> str:
 
 def _inputs(settings: CompareSettings) -> Inputs:
     """Find and check all that the settings name."""
-    named = _named(images.expand([samples.resolve(str(each)) for each in settings.content]))
-    styles = {name: read(path) for name, path in _named(find(str(each)) for each in settings.style).items()}
+    named = _named(images.expand([samples.resolve(str(each)) for each in settings.content]), "photo")
+    style_files = _named((find(str(each)) for each in settings.style), "style")
+    styles = {name: read(path) for name, path in style_files.items()}
     faults = [_fault(path, size) for path, size in product(named.values(), settings.size)]
     if any(faults):
         raise ImageError("; ".join(dict.fromkeys(filter(None, faults))))
@@ -163,15 +164,16 @@ def _inputs(settings: CompareSettings) -> Inputs:
     used: dict[str, str | None] = {}
     for name, style in styles.items():
         recorded_loss(style.record)
+        style_targets.check_weights(style, weights)
         painting = painting_of(style, settings.paintings_dir)
         used[name] = None if painting is None else painting.sha256
         if painting is None:
             style_targets.stored(style, weights)
             logger.info(
-                "%s: its painting is not in %s; its own targets are used", style.path, settings.paintings_dir
+                "%s: the picture that it was trained for is not in %s; its own targets are used",
+                style.path,
+                settings.paintings_dir,
             )
-        elif painting.sha256 != style.record["painting"].get("sha256", painting.sha256):
-            logger.warning("%s was trained for another picture of %s", style.path, painting.title)
         engines.open_engine(style, device=str(device), precision="float32")
     return Inputs(named, styles, used, weights, device, choose_dtype(settings.vgg.precision, device.type))
 
@@ -187,13 +189,13 @@ def _fault(path: Path, size: int) -> str:
     return ""
 
 
-def _named(paths: Iterable[Path]) -> dict[str, Path]:
-    """Files by names that are fit for folders and tell them apart."""
+def _named(paths: Iterable[Path], otherwise: str) -> dict[str, Path]:
+    """Files by names that are fit for folders and tell them apart; ``otherwise`` where none can be made."""
     named: dict[str, Path] = {}
     for path in paths:
         if path in named.values():
             continue
-        stem = name = paintings.plain(path.stem)
+        stem = name = paintings.plain(path.stem, otherwise)
         number = 1
         while name in named:
             number += 1

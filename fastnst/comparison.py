@@ -71,7 +71,8 @@ def painting_of(style: Style, folder: str) -> Painting | None:
     Raises:
         ConfigError, ImageError: as from ``style_target``.
     """
-    name, size = style.record["name"], style.record.get("painting", {}).get("size")
+    name, learnt = style.record["name"], style.record.get("painting", {})
+    size = learnt.get("size")
     if name not in config.choices("painting") or not isinstance(size, int):
         if style.has_target:
             return None
@@ -86,7 +87,14 @@ def painting_of(style: Style, folder: str) -> Painting | None:
             f"the painting of style {name} is needed: there is no {preset.image} in paintings_dir={folder}; "
             f"it can be had from: {preset.source}"
         ) from err
-    return paintings.load(preset, size)
+    painting = paintings.load(preset, size)
+    if painting.sha256 == learnt.get("sha256", painting.sha256):
+        return painting
+    if style.has_target:
+        return None
+    raise ConfigError(
+        f"{style.path} was trained for another picture of {painting.title} than paintings_dir={folder} has"
+    )
 
 
 def tensor(pixels: Bytes) -> Tensor:

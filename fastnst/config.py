@@ -79,25 +79,52 @@ def plain(schema: type[T], name: str) -> T:
     return typed(schema, cast("DictConfig", OmegaConf.load(conf_dir() / f"{name}.yaml")))
 
 
-def quoted(override: str) -> str:
-    """An override as it stands, or with its value in quotes if Hydra could not read it: ``out=Größe.png``."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
+QUOTES = ("'", '"')
 
+
+def quoted(override: str) -> str:
+    """An override as it stands, or with quotes where Hydra could not read it: ``out=Größe.png``.
+
+    Raises:
+        ConfigError: a name before a colon has letters that Hydra takes there in no way.
+    """
     key, equals, value = override.partition("=")
-    if override.startswith("-") or not equals:
+    if override.startswith("-") or not equals or _reads(override):
         return override
-    try:
-        OverridesParser.create().parse_override(override)
-    except HydraException:
-        return f"{key}={_in_quotes(value)}"
-    return override
+    if value.startswith("[") and value.endswith("]"):
+        items = (part.strip() for part in value[1:-1].split(","))
+        listed = f"{key}=[{','.join(part if part[:1] in QUOTES else item(part) for part in items)}]"
+        if _reads(listed):
+            return listed
+    if value.startswith("{") and value.endswith("}"):
+        raise ConfigError(
+            f"{key}={value} cannot be read: names before a colon are of ASCII letters, digits, . / - and _; "
+            "give such a file another name"
+        )
+    return f"{key}={_in_quotes(value)}"
 
 
 def item(value: object) -> str:
     """A value as it stands in a list, ``content=[a.jpg,'my cat.jpg']``, in quotes if need be."""
     text = str(value)
-    return text if re.fullmatch(r"[\w./:~-]+", text, re.ASCII) else _in_quotes(text)
+    plain = re.fullmatch(r"[\w./:-]+", text, re.ASCII)
+    return (
+        text
+        if plain and (not isinstance(value, str) or _reads(f"x={text}", as_text=True))
+        else _in_quotes(text)
+    )
+
+
+def _reads(override: str, *, as_text: bool = False) -> bool:
+    """Whether Hydra can read an override; if ``as_text``, as a string."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        found = OverridesParser.create().parse_override(override)
+    except HydraException:
+        return False
+    return not as_text or isinstance(found.value(), str)
 
 
 def _in_quotes(text: str) -> str:

@@ -157,14 +157,24 @@ def _motifs(folders: Sequence[Path], photos: Path | None, painting: Path | None)
 
 
 def _named(folder: Path) -> dict[str, Path]:
-    """The pictures below a folder, by their paths in it without suffix."""
+    """The pictures below a folder, by their paths in it without suffix; not gatys' plots and snapshots."""
     found: dict[str, Path] = {}
     for path in images.expand([folder]):
+        if _is_beside_a_picture(path):
+            continue
         name = path.relative_to(folder).with_suffix("").as_posix() if folder.is_dir() else path.stem
         if name in found:
             raise ContestError(f"{found[name]} and {path} have one name: leave one of them in the folder")
         found[name] = path
     return found
+
+
+def _is_beside_a_picture(path: Path) -> bool:
+    """Whether ``fastnst gatys`` wrote it beside its picture: a plot of losses, or a snapshot."""
+    if path.name.endswith(".trace.png"):
+        return path.with_suffix(".json").is_file()
+    of, dot, kind = path.parent.name.rpartition(".")
+    return bool(dot) and kind == "snapshots" and path.parent.with_name(f"{of}.trace.json").is_file()
 
 
 def _picture(path: Path) -> Picture:

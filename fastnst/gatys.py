@@ -42,7 +42,10 @@ class GatysResult:
 
     @property
     def at_full_size(self) -> list[dict[str, float]]:
-        """The evaluations of the size that the last one had: losses of different sizes do not compare."""
+        """The evaluations of the last one's size: the picture's, but where it was stopped before that.
+
+        Losses of different sizes do not compare.
+        """
         size = self.trace[-1].get("size")
         return [record for record in self.trace if record.get("size") == size]
 

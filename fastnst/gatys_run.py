@@ -115,9 +115,8 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         )
         for name, (painting, _) in mixture.items()
     }
-    for each in found.values():
-        for reason in each.reasons:
-            logger.info("%s", reason)
+    for reason in [reason for each in found.values() for reason in each.reasons]:
+        logger.info("%s", reason)
     loss = losses.build(
         found[leader].loss,
         weights,
@@ -149,6 +148,8 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     def on_snapshot(number: int, picture: Tensor) -> None:
         images.write(_snapshot(out, number), finished(picture))
 
+    for earlier in _snapshot(out, 0).parent.glob("[0-9]" * 6 + ".png") if settings.snapshot_every else ():
+        earlier.unlink()
     with postponed("evaluation") as caught:
         result = coarse_to_fine(
             _tensor(rgb, device),

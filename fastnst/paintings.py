@@ -169,7 +169,10 @@ def _read(path: Path, size: int) -> NDArray[np.float32]:
     return picture.rgb * picture.alpha + (1 - picture.alpha)
 
 
-def plain(name: str) -> str:
-    """``name`` in small letters, digits, ``_`` and ``-``: "Café (2).old" is cafe_2_old."""
+def plain(name: str, otherwise: str = "painting") -> str:
+    """``name`` in small letters, digits, ``_`` and ``-``: "Café (2).old" is cafe_2_old.
+
+    ``otherwise`` if nothing is left of it.
+    """
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9-]+", "_", ascii_only.lower()).strip("_-") or "painting"
+    return re.sub(r"[^a-z0-9-]+", "_", ascii_only.lower()).strip("_-") or otherwise

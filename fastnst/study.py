@@ -20,7 +20,7 @@ OWN = ("paintings", "photos", "style", "out")
 SEVERAL = {"paintings": "painting", "photos": "content"}
 """What a study may vary, and the setting of a cell that it takes the place of."""
 
-LOSS = ("loss", "painting.size", "painting.strength")
+LOSS = ("loss", "painting.size", "painting.strength", "colours", "style_scale", "masks")
 """What comes from the network where a study has one."""
 
 
@@ -169,6 +169,8 @@ def _refused(study: StudySettings, key: str) -> str:
         return "compares with no network"
     if study.training and key.startswith(LOSS):
         return "takes its loss from the network"
+    if key == "preset":
+        return "says itself how its pictures are made"
     if key == "levels":
         return "is defined at one size"
     if key == "loss" and "loss=empty" in study.settings:

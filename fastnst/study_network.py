@@ -20,6 +20,7 @@ from fastnst import (
     paintings,
     samples,
     style_file,
+    style_targets,
     vgg_weights,
 )
 from fastnst.errors import ConfigError
@@ -83,7 +84,8 @@ def network(path: Path, painting: GatysSettings) -> Network:
 
     Raises:
         StyleFileError: the file is none.
-        ConfigError: it was trained for another painting, or does not say for which, or by which loss.
+        ConfigError: it was trained for another painting, or does not say for which, or by which loss, or by
+            other weights of VGG-19.
         ImageError: the painting's file is missing.
     """
     style = style_file.read(path)
@@ -96,6 +98,8 @@ def network(path: Path, painting: GatysSettings) -> Network:
             f"{path.name} was trained for {style.record.get('title')}, and the painting here is "
             f"{shown.title}: give painting=NAME painting.dir=FOLDER or painting.image=FILE"
         )
+    ruler = vgg_weights.load(painting.vgg.weights, convention=painting.vgg.convention)
+    style_targets.check_weights(style, ruler)
     loss = recorded_loss(style.record)
     weights = ("content_weight", "style_weight", "tv_weight", "coarse_weight")
     settings = (*weights, "coarse_factor", "pooling", "padding")
@@ -114,9 +118,9 @@ def network(path: Path, painting: GatysSettings) -> Network:
 
 def measure(found: Network, cells: Sequence[Cell]) -> list[Measured]:
     """What the network makes of the photo of each cell, by the cell's loss, and how long one pass takes."""
-    engine = engines.open_engine(found.style, threads=torch.get_num_threads())
     settings = cells[0].settings
     device = devices.choose(settings.device)
+    engine = engines.open_engine(found.style, device=str(device), threads=torch.get_num_threads())
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     dtype = choose_dtype(settings.vgg.precision, device.type)
     loss = losses.build(settings.loss, weights, strength=1, dtype=dtype).to(device)

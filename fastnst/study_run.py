@@ -90,6 +90,7 @@ def run(name: str, given: Sequence[str] = (), *, report: Report | None = None) -
             network = _network(described, rows[0][0], state, report=report)
             rows = study.cells(name, described, given, last=network.overrides)
         for cell, tell in _left(name, rows, described.snapshots, state, report):
+            state.begun(cell)
             outcome = gatys_run.run(cell.settings, report=tell)
             if outcome.signal is not None:
                 raise Stopped(
@@ -136,6 +137,11 @@ class _State:
     def has(self, out: Path, fingerprint: str) -> bool:
         """Whether a file was made so, and is there."""
         return self._done.get(out.name) == fingerprint and out.is_file()
+
+    def begun(self, cell: Cell) -> None:
+        """Forget a cell whose files are about to be another run's."""
+        if self._done.pop(Path(cell.settings.out).name, None) is not None:
+            self.write()
 
     def finished(self, cell: Cell) -> None:
         """Remember a cell."""

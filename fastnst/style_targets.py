@@ -48,9 +48,18 @@ def stored(style: Style, weights: VGGWeights) -> dict[str, Tensor]:
         )
     if not found:
         raise ConfigError(f"{style.path} does not hold what its network was trained to match")
-    if style.record.get("training", {}).get("vgg_sha256", weights.sha256) != weights.sha256:
-        raise ConfigError(f"{style.path} was trained by other weights of VGG-19 than these")
+    check_weights(style, weights)
     wanted = style.record.get("loss", {}).get("style_layers", {})
     if found.keys() != wanted.keys() or any(factor.ndim != 2 for factor in found.values()):
         raise StyleFileError(f"{style.path} is damaged: its targets are not those of its loss")
     return {layer: (factor @ factor.T)[None] for layer, factor in found.items()}
+
+
+def check_weights(style: Style, weights: VGGWeights) -> None:
+    """See that losses by these weights are those that the style was trained for, if its record tells.
+
+    Raises:
+        ConfigError: it was trained by others.
+    """
+    if style.record.get("training", {}).get("vgg_sha256", weights.sha256) != weights.sha256:
+        raise ConfigError(f"{style.path} was trained by other weights of VGG-19 than these: see vgg.weights")

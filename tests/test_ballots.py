@@ -226,6 +226,7 @@ def test_pictures_that_cannot_be_shown_are_passed_over(three, ballots):
     assert not ballots.cast(ballot.token, voter, "left", without={lost})
     other = ballots.next(three, voter, without={lost})
     assert lost not in (other.left, other.right)
+    assert (ballot.pairs, other.pairs) == (len(three.pairs), len(three.pairs) - 2)
     assert ballots.next(three, voter, without=set(three.files)) is None
 
 

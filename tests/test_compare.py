@@ -15,14 +15,24 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 from torch import nn
 
-from fastnst import cli, compare_run, comparison, config, gatys, vgg_weights
+from fastnst import (
+    cli,
+    compare_run,
+    comparison,
+    config,
+    gatys,
+    losses,
+    style_file,
+    style_targets,
+    vgg_weights,
+)
 from fastnst.artefacts import artefacts
 from fastnst.compare_results import Results
 from fastnst.compare_summary import spread, summary
 from fastnst.comparison import Judge, run_optimiser, tensor
 from fastnst.losses import PerceptualLoss
 from fastnst.run_settings import CompareSettings
-from fastnst.settings import OptimSettings
+from fastnst.settings import OptimSettings, recorded_loss
 from fastnst.training import StyleTraining
 from fastnst.vgg import VGG19Features
 
@@ -542,6 +552,29 @@ def test_help_is_fastnsts_own(capsys):
     assert "fastnst compare content=photo.jpg style=starry_night out=comparison" in capsys.readouterr().out
 
 
-def test_another_picture_of_the_painting_is_a_warning(run, tmp_path):
-    tiny_style.write(tmp_path, **{**RECORD, "painting": {"size": 64, "sha256": "0" * 64}})
-    assert "tiny.safetensors was trained for another picture of" in run("content=one.png", "steps=1")[2]
+def test_another_picture_of_the_painting_is_no_ruler(run, tmp_path, tiny_weights):
+    record = {**RECORD, "painting": {"size": 64, "sha256": "0" * 64}}
+    path = tiny_style.write(tmp_path, **record)
+    status, _, err = run("content=one.png", "steps=1")
+    assert (status, "tiny.safetensors was trained for another picture of" in err) == (1, True)
+    loss = losses.build(recorded_loss(record), tiny_weights, strength=1, dtype=torch.float32)
+    targets = style_targets.factors(loss.style_target(torch.rand(1, 3, 40, 40)))
+    stored = {name: values.numpy() for name, values in targets.items()}
+    style_file.write(path, {**tiny_style.weights(), **stored}, {**tiny_style.RECORD, **record})
+    status, _, err = run("content=one.png", "steps=1")
+    assert status == 0, err
+    assert "the picture that it was trained for is not in paintings; its own targets are used" in err
+    assert results(tmp_path / "made")["styles"]["tiny"]["target"] == "style file"
+
+
+def test_photos_without_a_latin_name_are_photos(run, tmp_path):
+    for name in ("猫", "кот"):
+        shutil.copy("one.png", f"{name}.png")
+    assert run("content=[猫.png,кот.png]", "steps=1")[0] == 0
+    assert [pair["photo"] for pair in results(tmp_path / "made")["pairs"]] == ["photo", "photo-2"]
+
+
+def test_other_weights_of_vgg_are_no_ruler(run, tmp_path):
+    tiny_style.write(tmp_path, **RECORD, training={"vgg_sha256": "f" * 64})
+    status, _, err = run("content=one.png")
+    assert (status, "was trained by other weights of VGG-19 than these: see vgg.weights" in err) == (1, True)

@@ -78,6 +78,32 @@ def test_a_value_needs_no_quotes_to_be_a_files_name(value):
     assert typed(GatysSettings, load("gatys", [f"content={value}"])).content == value
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("[Größe.jpg,b.jpg]", ["Größe.jpg", "b.jpg"]),
+        ("[~/a.jpg, 'b c.jpg']", ["~/a.jpg", "b c.jpg"]),
+        ("[it's.jpg,a(1).jpg,a&b.jpg]", ["it's.jpg", "a(1).jpg", "a&b.jpg"]),
+        ("[a.jpg,b.jpg]", ["a.jpg", "b.jpg"]),
+    ],
+)
+def test_nor_do_those_of_a_list(given, found):
+    assert load("compare", [f"content={given}"]).content == found
+
+
+def test_names_with_values_are_plain():
+    with pytest.raises(ConfigError, match=r"names before a colon are of ASCII letters") as caught:
+        load("gatys", ["paintings={Größe.jpg: 1}"])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["a.jpg", "~/a.jpg", "1_000", "1e5", "null", "true", "it's", "a b", "photos/ü.png"]
+)
+def test_an_item_is_read_as_it_was(text):
+    assert load("compare", [f"content=[{config.item(text)}]"]).content == [text]
+
+
 def test_what_hydra_can_read_is_left_to_it():
     settings = typed(
         GatysSettings, load("gatys", ["steps=7", "content=${painting.title}ü", "betas=[0.5,0.9]"])

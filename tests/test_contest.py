@@ -29,6 +29,15 @@ def test_formats_may_differ_and_sub_folders_count(tmp_path):
     assert [motif.photo for motif in found.motifs] == ["trip/1"]
 
 
+def test_what_gatys_puts_beside_a_picture_is_none(tmp_path):
+    for folder in ("fast", "slow"):
+        for name in ("cat.png", "cat.trace.png", "cat.snapshots/000002.png", "dog.trace.png"):
+            picture(tmp_path / folder / name, "red" if folder == "fast" else "blue")
+        (tmp_path / folder / "cat.trace.json").touch()
+    found = contest.read([tmp_path / "fast", tmp_path / "slow"])
+    assert [motif.photo for motif in found.motifs] == ["cat", "dog.trace"]
+
+
 def test_photos_and_the_painting_are_shown_where_they_are(tmp_path, caplog):
     results = folders(tmp_path)
     picture(tmp_path / "fast" / "alone.png", "red")

@@ -110,7 +110,9 @@ def test_a_network_is_told_by_time_and_by_loss():
     assert found.numbers == {"loss_ratio": [1.5], "times_faster": [2000.0], "evaluations_to_pass": [3]}
     assert "10.0 ms a photo, the optimiser 20 s: 2,000 times longer" in found.text
     assert "1.50 times the optimiser's, which passes it after 3 evaluations." in found.text
-    assert "does not pass it" in find("fast_or_slow", [[network], [cell("a", [9, 5])]]).text
+    assert "does not pass it." in find("fast_or_slow", [[network], [cell("a", [9, 5])]]).text
+    some = find("fast_or_slow", [[network, network], [cell("a", [9, 5, 2]), cell("b", [9, 5])]])
+    assert "which passes it after 3 evaluations, in 1 of 2 photos." in some.text
 
 
 def test_a_network_is_as_said_only_if_the_optimiser_needs_as_long_and_takes_as_much_longer():
@@ -122,6 +124,14 @@ def test_a_network_is_as_said_only_if_the_optimiser_needs_as_long_and_takes_as_m
     assert confirmed(60, 20)
     assert not confirmed(21, 20)
     assert not confirmed(60, 1.2)
+
+
+@pytest.mark.parametrize(("evaluations", "confirmed"), [(40, False), (60, True)])
+def test_where_the_optimiser_stopped_too_soon_nothing_is_known(evaluations, confirmed):
+    network = Measured("a", PHOTO, PHOTO, PAINTING, {"total": 1.5}, [], 0.01)
+    found = find("fast_or_slow", [[network], [cell("a", [2.0] * evaluations, seconds=20)]])
+    assert found.numbers["evaluations_to_pass"] == [None]
+    assert found.confirmed is confirmed
 
 
 def test_textures_are_told_by_the_layer_that_sees_farthest():

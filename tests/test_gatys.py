@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -214,6 +215,15 @@ def test_a_picture_a_trace_a_plot_and_snapshots(run, tmp_path, optimizer):
     assert record["best"]["total"] == min(step["total"] for step in record["trace"])
 
 
+def test_snapshots_are_of_one_run(run, tmp_path):
+    assert run("out=picture.png", "snapshot_every=1")[0] == 0
+    assert run("out=picture.png", "snapshot_every=2")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "picture.snapshots").iterdir()) == [
+        "000002.png",
+        "000004.png",
+    ]
+
+
 def test_transparency_comes_back(run, tmp_path):
     clear = np.random.default_rng(0).integers(0, 255, (36, 48, 4), dtype=np.uint8)
     Image.fromarray(clear).save(tmp_path / "clear.png")
@@ -302,6 +312,24 @@ def test_a_signal_keeps_the_best_so_far(run, tmp_path, monkeypatch, number, stat
     assert "stopped; picture.png is the best so far" in err
     assert json.loads((tmp_path / "picture.trace.json").read_text())["evaluations"] == 3
     assert signal.getsignal(number) is before
+    assert re.search(r"\nloss \S+ to \S+ \(\S+%\) in 3 evaluations", err)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_loss_at_another_size_is_not_compared_with(run, monkeypatch):
+    monkeypatch.setattr("fastnst.coarse_to_fine.SMALLEST", 48)
+    calls, plain = [], PerceptualLoss.forward
+
+    def forward(self, *args, **where):
+        calls.append(1)
+        if len(calls) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain(self, *args, **where)
+
+    monkeypatch.setattr(PerceptualLoss, "forward", forward)
+    code, _, err = run("steps=50", "size=96", "levels=2", "out=picture.png")
+    assert code == 130
+    assert re.search(r"\nloss [\d.e+]+ in 1 evaluations", err)
 
 
 def test_nan_writes_the_best_and_says_so(run, tmp_path, monkeypatch):

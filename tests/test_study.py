@@ -194,6 +194,16 @@ def test_help_shows_examples(run):
             ["fast_or_slow", "content=a.jpg"],
             "fast_or_slow takes several: photos=[A,B,C]: leave out content=a.jpg",
         ),
+        (
+            ["terms", "preset=quaglia"],
+            "terms says itself how its pictures are made: leave out preset=quaglia",
+        ),
+        (["terms", "starts", "preset=quaglia"], "terms says itself how its pictures are made"),
+        (
+            ["fast_or_slow", "colours=match"],
+            "fast_or_slow takes its loss from the network: leave out colours=",
+        ),
+        (["fast_or_slow", "style_scale=2"], "takes its loss from the network: leave out style_scale=2"),
         (["terms", "levels=2"], "terms is defined at one size: leave out levels=2"),
         (["style_layers", "loss=johnson"], "style_layers has layers of its own: leave out loss=johnson"),
         (["terms", "style=starry_night"], "terms compares with no network: leave out style=starry_night"),
@@ -325,6 +335,26 @@ def test_a_signal_loses_the_cell_in_hand_at_most(run, runs, monkeypatch, number,
     assert runs == ["2-from_the_painting.png", "3-from_noise.png", "4-from_other_noise.png"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_picture_that_another_run_left_half_done_is_done_again(run, runs, monkeypatch):
+    assert run("starts")[0] == 0
+    with monkeypatch.context() as patch:
+        calls, plain = [], PerceptualLoss.forward
+
+        def forward(self, *args, **where):
+            calls.append(1)
+            if len(calls) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            return plain(self, *args, **where)
+
+        patch.setattr(PerceptualLoss, "forward", forward)
+        assert run("starts", "steps=9")[0] == 130
+    runs.clear()
+    assert run("starts")[0] == 0
+    assert runs == ["1-from_the_photo.png"]
+    assert record("starts")["cells"][0]["evaluations"] == 3
+
+
 @pytest.mark.slow
 def test_a_process_that_was_killed_loses_the_cell_in_hand_at_most(run, runs, tmp_path, monkeypatch):
     class KilledError(BaseException):
@@ -395,6 +425,15 @@ def test_a_figure_says_after_how_many_evaluations(run, style, monkeypatch):
     monkeypatch.setattr(study_figures, "sheet", sheet)
     run("fast_or_slow", f"style={style}", "painting.image=mine.png", "photos=[sample:coffee]")
     assert re.search(r"\nAt \d+ px and 3 evaluations this ", notes[0])
+
+
+def test_a_style_by_other_weights_is_refused(run, style, tmp_path):
+    record = {"sha256": study_run.files.sha256("mine.png"), "size": 48}
+    tiny_style.write(tmp_path, loss=LOSS, painting=record, training={"vgg_sha256": "f" * 64})
+    status, _, err = run(
+        "fast_or_slow", f"style={style}", "painting.image=mine.png", "photos=[sample:coffee]"
+    )
+    assert (status, "was trained by other weights of VGG-19 than these" in err) == (1, True)
 
 
 def test_a_style_of_another_painting_is_refused(run, style):

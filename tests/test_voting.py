@@ -160,6 +160,16 @@ def test_a_vote_from_another_page_is_refused(booth, origin):
     assert choices(ballots) == []
 
 
+@pytest.mark.parametrize("kind", ["image", "iframe", "empty"])
+def test_a_page_inside_another_sites_is_refused(booth, kind):
+    address, ballots = booth
+    embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": kind}
+    assert refused(Visitor(address).get, **embedded)[0] == 403
+    with closing(sqlite3.connect(ballots.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM ballots").fetchone() == (0,)
+    assert "judged" in Visitor(address).get(**{**embedded, "Sec-Fetch-Dest": "document"})
+
+
 def test_a_vote_is_for_who_was_asked(booth):
     address, ballots = booth
     ann, bob = Visitor(address), Visitor(address)

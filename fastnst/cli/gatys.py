@@ -10,6 +10,8 @@ from fastnst.cli import SettingsCommand, printable, say
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from fastnst.gatys import GatysResult
+
 TEXT = """
 Usage: fastnst gatys content=PHOTO [painting=NAME | painting.image=FILE] [out=FILE] [SETTING=VALUE ...]
 
@@ -52,10 +54,8 @@ def run(argv: list[str]) -> None:
             outcome = run(settings, report=report)
         result = outcome.result
         say(click.format_filename(outcome.picture), to_stdout=True)
-        first, best = result.at_full_size[0]["total"], result.best["total"]
-        share = f" ({best / first:.1%})" if first else ""
         say(
-            f"loss {first:.4g} to {best:.4g}{share} in {result.evaluations} evaluations, "
+            f"loss {_fall(result)} in {result.evaluations} evaluations, "
             f"{result.seconds:.0f} s; {printable(str(outcome.plot))} shows it"
         )
         if outcome.signal is not None:
@@ -63,6 +63,16 @@ def run(argv: list[str]) -> None:
             raise SystemExit(128 + outcome.signal)
 
     application("gatys", job, argv)
+
+
+def _fall(result: "GatysResult") -> str:
+    """The loss, and how far it fell at the picture's own size; not so if it was stopped before."""
+    first, best = result.at_full_size[0], result.best["total"]
+    whole = max(result.picture.shape[-2:])
+    if first.get("size", whole) != whole:
+        return f"{best:.4g}"
+    share = f" ({best / first['total']:.1%})" if first["total"] else ""
+    return f"{first['total']:.4g} to {best:.4g}{share}"
 
 
 command = SettingsCommand("gatys", TEXT, run)

@@ -48,6 +48,9 @@ def run(argv: list[str]) -> None:
     if "all" in named:  # what trains a network takes longest
         chosen = sorted(known, key=lambda name: bool(study.load(name).training))
     for_each = {name: study.relevant(name, given) if len(chosen) > 1 else given for name in chosen}
+    for override in given:
+        if not any(override in settings for settings in for_each.values()):
+            study.load(chosen[0], [override])  # says why
     if len(chosen) > 1:  # a mistake is found before an hour's work, not in the middle
         for name, settings in for_each.items():
             study_run.check(name, settings)

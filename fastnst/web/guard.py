@@ -31,7 +31,10 @@ HEADERS = {
 
 
 class SameOrigin:
-    """Refuses what another site's page asks to be changed, and adds HEADERS to every answer."""
+    """Refuses what another site's page asks to be changed or embeds, and adds HEADERS to every answer.
+
+    A link to here is no such thing: following it is the user's doing.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -49,7 +52,10 @@ class SameOrigin:
         headers = Headers(scope=scope)
         own = f"http://{headers.get('host')}"
         answer = self.app
-        if scope["method"] not in ("GET", "HEAD") and headers.get("origin") != own:
+        embedded = (
+            headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-dest") != "document"
+        )
+        if embedded or (scope["method"] not in ("GET", "HEAD") and headers.get("origin") != own):
             answer = PlainTextResponse("refused: the request comes from another page", status_code=403)
         await answer(scope, receive, guarded)
 

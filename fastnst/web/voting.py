@@ -71,7 +71,7 @@ class _Booth:
             for kind, picture in ballot.pair.motif.originals.items()
             if picture.id not in self.unusable
         }
-        page = self._page("ballot.html", ballot=ballot, originals=originals, pairs=len(self.contest.pairs))
+        page = self._page("ballot.html", ballot=ballot, originals=originals)
         page.set_cookie(COOKIE, voter, max_age=YEAR, httponly=True, samesite="lax")
         return page
 
