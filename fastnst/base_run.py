@@ -1,7 +1,7 @@
 """The training of a base network, from settings to a file: see ``fastnst.base_training``."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from fastnst.errors import ConfigError, DataError
 from fastnst.losses import PerceptualLoss
 from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings
-from fastnst.settings import CROPS
+from fastnst.settings import CROPS, PaintingSettings
 from fastnst.style_record import versions
 from fastnst.vgg import VGG19Features, choose_dtype
 
@@ -60,7 +60,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     if out.suffix != style_file.SUFFIX:
         raise ConfigError(f"out={out}: the name of a base ends in {style_file.SUFFIX}")
     files.check_writable(out)
-    chosen = {name: config.painting(name, settings.dir) for name in settings.paintings}
+    chosen = {name: _painting(name, settings.dir) for name in settings.paintings}
     for painting in chosen.values():
         paintings.find(painting)
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
@@ -68,6 +68,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     device = trainers.accelerator(settings)
     trainers.trainer(settings, run_dir, device, [])  # to find mistakes before the work
     data.check(settings.data)
+    trainers.check_crops(settings)
 
     torch.manual_seed(settings.seed)
     network = networks.build(settings.network.name, settings.network.arguments)
@@ -121,6 +122,13 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     return out
 
 
+def _painting(name: str, folder: str) -> PaintingSettings:
+    """A preset, or a file, which has a suffix."""
+    if Path(name).suffix:
+        return replace(config.painting("own", folder), image=name)
+    return config.painting(name, folder)
+
+
 def _loss(features: VGG19Features, found: Calibration) -> PerceptualLoss:
     return losses.on(features, found.loss, found.painting.strength)
 
@@ -135,7 +143,7 @@ def _record(settings: BaseSettings, steps: int, photos: dict[str, Any]) -> dict[
             **asdict(settings.optim),
             **{name: getattr(settings.data, name) for name in CROPS},
             "seed": settings.seed,
-            "paintings": settings.paintings,
+            "paintings": [Path(name).name for name in settings.paintings],
         },
         "steps": steps,
         "data": photos,

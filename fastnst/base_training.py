@@ -107,7 +107,7 @@ class BaseTraining(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """See ``Guard.see_gradients``."""
-        self.guard.see_gradients([*self.network.parameters(), *self.own], self.global_step)
+        self.guard.see_gradients(self, [*self.network.parameters(), *self.own])
 
     def picture(self, seen: Tensor) -> Tensor:
         """``(B, 3, H, W)`` by the mean of the normalisations."""

@@ -44,6 +44,8 @@ def paint(
 ) -> Bytes:
     """The network's picture of a photo: at once if memory allows, in tiles if not, the same but for rounding.
 
+    At strength 0 it is the photo, whatever ``stroke`` says: there are no strokes.
+
     Args:
         photo: uint8 (H, W, 3).
         engine: the network.
@@ -58,6 +60,7 @@ def paint(
     Raises:
         ImageError: the photo is too small, or too large for the memory that there is.
     """
+    stroke = stroke if engine.strength else 1.0
     scaled = Scaled(photo, 1 / stroke)
     if min(scaled.height, scaled.width) < engine.min_size:
         need = math.ceil(engine.min_size * stroke)

@@ -97,7 +97,7 @@ def base_identity(settings: BaseSettings, paintings: Mapping[str, Calibration]) 
         paintings: what was found out about each.
     """
     seen = {name: [each.picture.sha256, each.painting.strength] for name, each in paintings.items()}
-    return {"kind": "base", "paintings": seen, **_shared(settings)}
+    return {"kind": "base", "paintings": seen, "order": list(seen), **_shared(settings)}
 
 
 def _shared(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
@@ -117,7 +117,8 @@ def _shared(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
 def _in_full(identity: Mapping[str, Any]) -> dict[str, Any]:
     """An identity with what was so before there was a choice, where it does not say."""
     loss, network = {"padding": "zeros", **identity["loss"]}, in_full(identity["network"])
-    return {"data.grain": 0.0, **identity, "loss": loss, "network": network}
+    order = {"order": list(identity["paintings"])} if "paintings" in identity else {}
+    return {"data.grain": 0.0, **order, **identity, "loss": loss, "network": network}
 
 
 def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SMALLEST = 79  # px, of a side: 3 windows and what their edges need
+
 
 def grid_power(images: Tensor, *, period: int = 8, window: int = 24) -> Tensor:
     """Power of what repeats every ``period`` px from one window to another: the grid that upsampling leaves.
@@ -15,7 +17,7 @@ def grid_power(images: Tensor, *, period: int = 8, window: int = 24) -> Tensor:
     other, an edge seldom runs through both, and a grid is the same in both.
 
     Args:
-        images: ``(B, 3, H, W)``; with sides under ``3 * window + period`` px there is nothing to compare.
+        images: ``(B, 3, H, W)``; with a side too small for three windows, ``SMALLEST``, it is 0.
         period: px; grids of its divisors are seen too.
         window: px, a multiple of ``period``.
 

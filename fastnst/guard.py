@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -41,12 +42,19 @@ class Guard:
             )
         self.usual += (total - self.usual) / min(step + 1, 100)
 
-    def see_gradients(self, parameters: Iterable[nn.Parameter], step: int) -> None:
+    def see_gradients(self, module: pl.LightningModule, parameters: Iterable[nn.Parameter]) -> None:
         """Let no gradient reach the weights that would spoil them.
+
+        With float16 a scaler sees to that: it tries how large gradients may be made, and leaves out the steps
+        where they became infinite.
 
         Raises:
             TrainingError: one is not a number, though the loss is.
         """
+        if getattr(module.trainer.precision_plugin, "scaler", None) is not None:
+            return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if not torch.stack([gradient.sum() for gradient in gradients]).isfinite().all():
-            raise TrainingError(f"a gradient became infinite or NaN at step {step}. {self.advice}")
+            raise TrainingError(
+                f"a gradient became infinite or NaN at step {module.global_step}. {self.advice}"
+            )

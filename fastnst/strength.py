@@ -122,7 +122,7 @@ class StrengthTraining(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """See ``Guard.see_gradients``."""
-        self.guard.see_gradients(self.ends.values(), self.global_step)
+        self.guard.see_gradients(self, self.ends.values())
 
     def picture(self, seen: Tensor) -> Tensor:
         """``(B, 3, H, W)`` at the greatest strength."""

@@ -16,17 +16,19 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 from torch import Tensor
 
-from fastnst import checkpoints, devices, style_file
+from fastnst import checkpoints, devices, grid, style_file
 from fastnst.base_training import BaseTraining
 from fastnst.data import Photos
 from fastnst.errors import ConfigError, FastNSTError, TrainingError
-from fastnst.interrupts import Stopped
+from fastnst.interrupts import Stopped, terminable
 from fastnst.progress import Report
 from fastnst.run_settings import BaseSettings, TrainSettings
 from fastnst.strength import StrengthTraining
 from fastnst.training import PhotoData, StyleTraining
-from fastnst.vgg import bfloat16_pays
+from fastnst.vgg import bfloat16_pays, stride
 from fastnst.watch import Watch
+
+logger = logging.getLogger(__name__)
 
 
 def device(accelerator: str) -> torch.device:
@@ -94,6 +96,7 @@ def trainer(
                 enable_model_summary=False,
                 use_distributed_sampler=False,
                 overfit_batches=0.0,  # it would put a sampler of its own in
+                limit_train_batches=1.0,  # it would show the same crops again
                 default_root_dir=run_dir,
             )
     except (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException) as err:
@@ -150,6 +153,8 @@ def fit(
             fitting.fit(module, photo_data, ckpt_path=checkpoint, weights_only=True)
         except SystemExit as err:  # what Lightning makes of a KeyboardInterrupt
             raise KeyboardInterrupt from err
+        except MisconfigurationException as err:
+            raise ConfigError(f"trainer: {str(err).splitlines()[0]}") from err
         if not aside:
             fitting.save_checkpoint(run_dir / checkpoints.NAME)
     if watch.signals and fitting.global_step < module.steps:
@@ -159,7 +164,7 @@ def fit(
             f"the same command with resume={run_dir} goes on from there",
         )
     if fitting.global_step == 0:
-        raise TrainingError("no step was done: limits such as trainer.limit_train_batches allow none")
+        raise TrainingError("no step was done: limits such as trainer.max_time allow none")
     return fitting, photo_data
 
 
@@ -168,6 +173,48 @@ def _keep_losses(path: Path) -> None:
     if path.exists() and os.environ.get("LOCAL_RANK", "0") == "0":
         names = (path.with_stem(f"{path.stem}-{number}") for number in count(1))
         path.rename(next(name for name in names if not name.exists()))
+
+
+def held_out(
+    trainer: pl.Trainer, module: StyleTraining, photos: PhotoData, run_dir: Path
+) -> Mapping[str, float]:
+    """What a trained module has on held-out photos, by the names of ``metrics.csv``.
+
+    Raises:
+        Stopped: Ctrl-C or SIGTERM.
+    """
+    with quiet(), terminable():
+        try:
+            return next(iter(trainer.validate(module, photos, verbose=False)), {})
+        except SystemExit as err:  # what Lightning makes of a KeyboardInterrupt
+            raise Stopped(
+                getattr(err.__context__, "status", 130) - 128,
+                f"stopped {module.title} after its last step, nothing is lost: the same command with "
+                f"resume={run_dir} does the rest",
+            ) from err
+
+
+def check_crops(settings: TrainSettings | BaseSettings) -> None:
+    """See that crops are large enough for what is measured on them.
+
+    Raises:
+        ConfigError: seen coarsely, nothing is left of them.
+    """
+    size = min(settings.data.size, settings.data.early_size)
+    loss = settings.loss
+    if loss.coarse_weight:
+        layer = max(loss.content_layers, key=stride, default="relu1_1")
+        if size < loss.coarse_factor * stride(layer):
+            raise ConfigError(
+                f"crops of {size} px are too small for {layer} at 1/{loss.coarse_factor} of their size: "
+                "give a larger data.size and data.early_size, or a smaller loss.coarse_factor"
+            )
+    if settings.optim.grid_weight and size < grid.SMALLEST:
+        logger.warning(
+            "crops of %d px are too small to see a grid: optim.grid_weight has an effect from %d px",
+            size,
+            grid.SMALLEST,
+        )
 
 
 @contextmanager

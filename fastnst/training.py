@@ -88,7 +88,7 @@ class StyleTraining(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """See ``Guard.see_gradients``."""
-        self.guard.see_gradients(self.network.parameters(), self.global_step)
+        self.guard.see_gradients(self, self.network.parameters())
 
     def picture(self, seen: Tensor) -> Tensor:
         """``(B, 3, H, W)`` as the network paints it now."""
@@ -186,10 +186,11 @@ class PhotoData(pl.LightningDataModule):
             "num_workers": workers,
             "persistent_workers": workers > 0,
             "pin_memory": torch.cuda.is_available(),
-            "worker_init_fn": _outlive_ctrl_c,
+            "worker_init_fn": _outlive_signals,
         }
 
 
-def _outlive_ctrl_c(worker: int) -> None:
-    """Ctrl-C is the main process's to answer: it finishes its step, for which it needs the workers."""
+def _outlive_signals(worker: int) -> None:
+    """Ctrl-C and SIGTERM are the main process's to answer: it finishes its step, and needs the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -31,6 +31,7 @@ from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
 from fastnst.crops import HeldOutDataset
 from fastnst.errors import ConfigError, DataError, StyleFileError
+from fastnst.grid import SMALLEST
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, sees_the_photo
 from fastnst.paintings import Painting
@@ -86,6 +87,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     device = trainers.accelerator(settings)
     trainers.trainer(settings, run_dir, device, [])  # to find mistakes before the work
     data.check(settings.data)
+    trainers.check_crops(settings)
 
     torch.manual_seed(settings.seed)
     network, start = _first_network(settings), beginning(settings)
@@ -120,8 +122,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     trainer, photo_data = trainers.fit(
         module, photos, settings, run_dir, device, seed=settings.seed, checkpoint=checkpoint, report=report
     )
-    with trainers.quiet():
-        held_out: Mapping[str, float] = next(iter(trainer.validate(module, photo_data, verbose=False)), {})
+    held_out = trainers.held_out(trainer, module, photo_data, run_dir)
     network.float().cpu().eval().requires_grad_(False)
     scores = _artefacts(network, photos.held_out, painting)
     ends = _strengths(settings, network, loss, style, photos, run_dir, device, report)
@@ -218,6 +219,8 @@ def _artefacts(network: StyleNetwork, photos: HeldOutDataset, painting: Painting
     with torch.no_grad():
         pictures = [network(seen[None])[0].numpy() for _, seen in chosen]
     scores = artefacts([photo.numpy() for photo, _ in chosen], pictures, painting.rgb)
+    if chosen[0][0].shape[-1] < SMALLEST:
+        del scores["grid"]
     if os.environ.get("LOCAL_RANK", "0") == "0":
         for warning in artefact_warnings(scores):
             logger.warning("%s", warning)
@@ -240,7 +243,10 @@ def _strengths(
         Stopped: Ctrl-C or SIGTERM.
     """
     steps = settings.strength.steps
-    if not steps or not sees_the_photo(network.architecture):
+    if not steps:
+        return {}
+    if not sees_the_photo(network.architecture):
+        logger.info("strengths other than 1 are for networks that see the photo to their end, such as fast")
         return {}
     module = StrengthTraining(
         network, loss, style, settings=settings.strength, grid_weight=settings.optim.grid_weight

@@ -132,6 +132,19 @@ def test_a_base_is_called_as_its_network_is_chosen(overrides, name):
     assert base_run.destination(chosen).stem == name
 
 
+def test_paintings_may_be_files_and_their_order_counts(folder, capsys):
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)).save("mine.jpg")
+    common = ["base", "dir=.", *SMALL, "trainer.max_steps=1", "out=base.safetensors"]
+    file = str(folder / "mine.jpg")
+    assert cli.main([*common, f"paintings=[{file},the_kiss]", "hydra.run.dir=first"]) == 0
+    record = style_file.read("base.safetensors").record
+    assert record["training"]["paintings"] == ["mine.jpg", "the_kiss"]
+    assert str(folder) not in str(record)
+    capsys.readouterr()
+    assert cli.main([*common, f"paintings=[the_kiss,{file}]", "hydra.run.dir=second", "resume=first"]) == 1
+    assert "was made with" in capsys.readouterr().err
+
+
 def test_a_base_goes_on_exactly(folder):
     common = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=4", "checkpoint_every=1"]
     assert cli.main([*common, "out=whole.safetensors", "hydra.run.dir=whole"]) == 0

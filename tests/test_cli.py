@@ -74,6 +74,19 @@ def test_a_sheet_that_cannot_be_made_is_a_line(home, capsys, monkeypatch, argume
     assert not list(Path().glob("all.*"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--json", "--sheet", "all.png"], "give one of them"),
+        (["--photo", "none.jpg"], "--photo and --size are for --sheet FILE"),
+        (["--json", "--size", "99"], "--photo and --size are for --sheet FILE"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(home, capsys, arguments, message):
+    assert cli.main(["styles", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_no_style_is_no_error(home, capsys, monkeypatch):
     monkeypatch.setattr(style_file, "STYLES", home / "none")
     assert cli.main(["styles"]) == 0

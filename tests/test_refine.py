@@ -123,6 +123,7 @@ def test_what_does_not_fit_is_done_in_tiles_with_a_shorter_memory(style, capsys,
             "not with --strength or --stroke",
         ),
         (["-s", "with.safetensors", "--refine", "5", "--stroke", "2"], 2, "not with --strength or --stroke"),
+        (["-s", "with.safetensors", "--refine", "5", "--workers", "3"], 2, "not with --workers"),
     ],
 )
 def test_a_mistake_is_named(style, capsys, arguments, status, message):

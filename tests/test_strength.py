@@ -6,6 +6,7 @@ import tiny_style
 import torch
 
 from fastnst import cli, images, style_file, vgg_weights
+from fastnst.big_pictures import paint
 from fastnst.engines import open_engine
 from fastnst.errors import ConfigError, StyleFileError, TrainingError
 from fastnst.losses import PerceptualLoss
@@ -104,6 +105,13 @@ def test_no_strength_is_the_photo(style, engine, precision):
     except ConfigError:
         pytest.skip("this CPU has no bfloat16")
     assert np.abs(ready.stylise(photo).astype(int) - photo).max() <= (0 if precision == "float32" else 3)
+
+
+@pytest.mark.parametrize("stroke", [0.5, 2])
+def test_no_strength_has_no_strokes_of_any_size(style, stroke):
+    photo = tiny_style.noise(140, 150)
+    ready = open_engine(style, engine="openvino", device="cpu", precision="float32", strength=0)
+    assert np.array_equal(paint(photo, ready, stroke=stroke), photo)
 
 
 @pytest.mark.parametrize("strength", [0.3, 1.2])

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from fastnst.errors import TrainingError
@@ -103,7 +104,15 @@ def test_a_loss_that_is_no_number_stops_with_advice(module, photo, bad):
         module.training_step(pair(photo), 0)
 
 
-def test_an_infinite_gradient_never_reaches_the_weights(module, photo):
+@pytest.fixture
+def attached(module):
+    """The module, as Lightning trains it in float32 and, once ``scaler`` is set, in float16."""
+    module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    return module
+
+
+def test_an_infinite_gradient_never_reaches_the_weights(attached, photo):
+    module = attached
     module.training_step(pair(photo), 0).backward()
     module.on_before_optimizer_step(None)
     next(module.network.parameters()).grad[0] = float("inf")
@@ -111,6 +120,13 @@ def test_an_infinite_gradient_never_reaches_the_weights(module, photo):
         TrainingError, match=r"a gradient became infinite or NaN at step 0\. Begin anew with a lower"
     ):
         module.on_before_optimizer_step(None)
+
+
+def test_a_scaler_may_try_gradients_that_are_infinite(attached, photo):
+    attached.training_step(pair(photo), 0).backward()
+    next(attached.network.parameters()).grad[0] = float("inf")
+    attached.trainer.precision_plugin.scaler = torch.amp.GradScaler("cpu")
+    attached.on_before_optimizer_step(None)
 
 
 def test_an_explosion_stops_with_advice(module, monkeypatch):

@@ -21,6 +21,7 @@ from fastnst.interrupts import Stopped
 from fastnst.networks import build
 from fastnst.run_settings import TrainSettings
 from fastnst.settings import NetworkSettings
+from fastnst.training import StyleTraining
 from fastnst.training_run import train
 
 TINY = [
@@ -67,7 +68,25 @@ def test_a_run_ends_in_a_style_that_says_how_it_was_made(tmp_path, monkeypatch, 
 
     assert cli.main(["stylise", "sample:chelsea", "--style", "made/mine.safetensors", "-o", "out.jpg"]) == 0
     assert cli.main(["info", "made/mine.safetensors"]) == 0
-    assert "brushstrokes" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "brushstrokes" in said.out
+    assert "grid" not in record["artefacts"]
+    assert {"dead", "spots", "clipping", "border"} <= record["artefacts"].keys()
+
+
+def test_what_crops_are_too_small_for_is_said(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    assert (
+        "crops of 32 px are too small to see a grid: optim.grid_weight has an effect from 79 px"
+        in caplog.text
+    )
+    assert "strengths other than 1 are for networks that see the photo to their end" in caplog.text
+
+
+def test_lightnings_mistakes_are_a_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"trainer: You requested to check 0.01 of the `?val_dataloader"):
+        train(settings("+trainer.limit_val_batches=0.01", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("smooth", "cells", "told"), [(1, 4, True), (0, 4, False), (1, 64, False)])
@@ -139,6 +158,39 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
     train(chosen, tmp_path / "run")
     assert sorted(losses(tmp_path / "run")) == [3, 4, 5]
     assert (tmp_path / "run/metrics-1.csv").read_text() == before_the_stop
+
+
+def test_a_signal_does_not_wait_for_held_out_photos(tmp_path, monkeypatch):
+    def stop_at_3(progress):
+        if progress.task == "training" and progress.done == 3:
+            monkeypatch.setattr(StyleTraining, "validation_step", lambda *_: pytest.fail("validated"))
+            os.kill(os.getpid(), signal.SIGINT)
+
+    chosen = settings("trainer.max_steps=6", f"out={tmp_path}/a.safetensors")
+    with pytest.raises(Stopped):
+        train(chosen, tmp_path / "run", report=stop_at_3)
+    assert (tmp_path / "run/last.ckpt").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_last_step_says_how_to_go_on(tmp_path, monkeypatch, number):
+    chosen = settings("trainer.max_steps=2", f"out={tmp_path}/a.safetensors")
+    plain = StyleTraining.validation_step
+
+    def interrupted(module, batch, batch_idx):
+        if module.trainer.state.fn == "validate":
+            os.kill(os.getpid(), number)
+        return plain(module, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StyleTraining, "validation_step", interrupted)
+        with pytest.raises(Stopped, match=r"stopped training after its last step.*resume=.*run") as caught:
+            train(chosen, tmp_path / "run")
+    assert caught.value.status == 128 + number
+    assert not (tmp_path / "a.safetensors").exists()
+    chosen.resume = str(tmp_path / "run")
+    train(chosen, tmp_path / "run")
+    assert (tmp_path / "a.safetensors").is_file()
 
 
 @pytest.mark.parametrize("change", ["seed=1", "data.batch_size=1", "loss.style_weight=3", "painting.size=72"])
@@ -285,6 +337,12 @@ def test_training_starts_from_a_style(tmp_path):
         (["out=README.md/a.safetensors"], FastNSTError, "cannot write .*README.md is not a folder"),
         (["trainer.accelerator=tpu"], ConfigError, "trainer: "),
         (["+trainer.overfit_batches=1"], ConfigError, "trainer: .*overfit_batches"),
+        (["+trainer.limit_train_batches=3"], ConfigError, "trainer: .*limit_train_batches"),
+        (
+            ["loss=fastnst", "loss.coarse_factor=16"],
+            ConfigError,
+            r"crops of 32 px are too small for relu\d_\d at 1/16 of their size: give a larger data\.size",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_the_first_step(tmp_path, overrides, error, message, monkeypatch):
@@ -322,7 +380,7 @@ def test_a_name_that_was_found_is_not_that_of_another_pictures_style(tmp_path, m
 
 def test_a_run_without_a_step_makes_no_style(tmp_path):
     with pytest.raises(TrainingError, match="no step was done"):
-        train(settings("+trainer.limit_train_batches=0", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+        train(settings("+trainer.max_time={seconds: 0}", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
     assert not (tmp_path / "a.safetensors").exists()
 
 

@@ -17,7 +17,7 @@ ships; this is for other networks, or for paintings of another kind.
   fastnst base paintings=[starry_night,the_kiss,great_wave] data=folder data.path=photos network=tiny
   fastnst train painting.image=mine.jpg network=tiny init=bases/tiny.safetensors
 
-Settings, with --cfg job to see them all: paintings (names of presets), dir (where their pictures lie),
+Settings, with --cfg job to see them all: paintings (names of presets, or files), dir (where they lie),
 network, loss, data and data.path, trainer.max_steps, resume, seed, out. Ctrl-C saves and says how to go on.
 """
 

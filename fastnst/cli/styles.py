@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from fastnst import style_file
 from fastnst.cli import printable, say
@@ -34,6 +35,11 @@ KEYS = ("name", "title", "artist", "year")
 )
 def styles(as_json: bool, sheet: str | None, photo: str, size: int) -> None:
     """List the installed styles: name, painting, network and size of the file."""
+    if as_json and sheet is not None:
+        raise click.UsageError("--json lists the styles and --sheet shows them: give one of them.")
+    given = click.get_current_context().get_parameter_source
+    if sheet is None and any(given(each) is ParameterSource.COMMANDLINE for each in ("photo", "size")):
+        raise click.UsageError("--photo and --size are for --sheet FILE.")
     paths = style_file.installed().values()
     found = [style for path in paths if (style := _readable(path)) is not None]
     failed = len(found) < len(paths)

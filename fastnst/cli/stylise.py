@@ -47,7 +47,7 @@ Examples:
     type=click.IntRange(min=1),
     metavar="N",
     help="Go on from the network's picture by Gatys' optimiser, for N evaluations of the loss: seconds to "
-    "minutes, for what a network misses. Not with --strength or --stroke, nor for blends.",
+    "minutes, for what a network misses. Not with --strength, --stroke or --workers, nor for blends.",
 )
 @click.option(
     "--keep-colours",
@@ -149,6 +149,8 @@ def command(
     for name, value in (("--strength", strength), ("--stroke", stroke), ("--grain", grain)):
         if math.isnan(value):  # of which click's range knows nothing
             raise click.BadParameter("nan is not a number.", param_hint=f"'{name}'")
+    if refine and workers:
+        raise click.UsageError("--refine does one photo after the other: not with --workers.")
     if refine and (strength != 1 or stroke != 1):
         raise click.UsageError("--refine knows the style as it was trained: not with --strength or --stroke.")
 
