@@ -18,7 +18,7 @@ HEIGHT = 320  # px, of each picture in the sheet
 
 
 def gallery(styles: Iterable[Style], photo: Photo) -> "Image.Image":
-    """A contact sheet: the photo, then what each style makes of it, with the painting's title below.
+    """A contact sheet: the photo, then what each style makes of it, with its name and its painting below.
 
     Args:
         styles: those to show, in their order.
@@ -32,7 +32,9 @@ def gallery(styles: Iterable[Style], photo: Photo) -> "Image.Image":
     for style in styles:
         pictures.append(unpacked(repaint(photo, open_engine(style)).pixels))
         by = [str(style.record[key]) for key in ("artist", "year") if key in style.record]
-        captions.append("\n".join([str(style.record.get("title", style.path.stem)), ", ".join(by)]).strip())
+        captions.append(
+            "\n".join([style.path.stem, str(style.record.get("title", "")), ", ".join(by)]).strip()
+        )
     starts = range(0, len(pictures), COLUMNS)
     return sheet(
         [pictures[start : start + COLUMNS] for start in starts],
