@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -161,6 +162,13 @@ def _find(image: str, settings: PaintingSettings) -> Path:
 
 
 def _read(path: Path, size: int) -> NDArray[np.float32]:
+    with opened(path, size=None, min_side=1, max_pixels=MAX_PIXELS) as (image, _):
+        needed = math.ceil(MIN_SIDE * max(image.size) / min(image.size))
+        if size < needed:
+            raise ImageError(
+                f"{path} is {image.width}x{image.height} px: so that its shorter side has {MIN_SIDE} px, "
+                f"painting.size must be at least {needed}, not {size}"
+            )
     picture = images.read(path, size=size, min_side=MIN_SIDE)
     for note in picture.notes:
         logger.warning("%s: %s", path, note)

@@ -139,7 +139,9 @@ def test_a_text_file_is_no_painting(tmp_path):
 
 def test_a_strip_is_too_narrow_to_have_a_style(tmp_path):
     save(tmp_path / "strip.png", size=(400, 10))
-    with pytest.raises(ImageError, match=r"strip\.png is too small"):
+    with pytest.raises(
+        ImageError, match=r"strip\.png is .* px: .* painting\.size must be at least \d+, not \d+"
+    ):
         load(replace(OWN, image="strip.png"))
 
 
