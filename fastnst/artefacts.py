@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fastnst.grid import grid_power
+from fastnst.grid import SMALLEST, grid_power
 from fastnst.pixels import LUMA, Floats
 
 WINDOW = 8  # px
@@ -63,7 +63,7 @@ KINDS = {
 
 
 def artefacts(photos: Sequence[Floats], pictures: Sequence[Floats], painting: Floats) -> dict[str, float]:
-    """A score of each of ``KINDS``, the mean over the pictures.
+    """A score of each of ``KINDS``, the mean over the pictures; none of grids in pictures too small for one.
 
     Args:
         photos: RGB ``(3, H, W)`` in [0, 1], 32 px a side or more; a dozen of them, since single ones differ.
@@ -71,7 +71,8 @@ def artefacts(photos: Sequence[Floats], pictures: Sequence[Floats], painting: Fl
         painting: whose style it was.
     """
     found = [_of_one(photo, picture, painting) for photo, picture in zip(photos, pictures, strict=True)]
-    scores = {name: float(np.mean([scores[name] for scores in found])) for name in found[0]}
+    shared = [name for name in found[0] if all(name in scores for scores in found)]
+    scores = {name: float(np.mean([scores[name] for scores in found])) for name in shared}
     edges = np.mean(
         [_edge(picture) - _edge(photo) for photo, picture in zip(photos, pictures, strict=True)], axis=0
     )
@@ -97,10 +98,12 @@ def _of_one(photo: Floats, picture: Floats, painting: Floats) -> dict[str, float
     low, high = painted.min() - BEYOND, painted.max() + BEYOND
     beyond = ((means < low) & (before >= low)) | ((means > high) & (before <= high))
     burnt = beyond & (_standing_out(means) > _standing_out(before) + BEYOND)
-    with torch.no_grad():
-        grid = 255 * float(grid_power(torch.from_numpy(picture)[None])) ** 0.5
+    grid = {}
+    if min(picture.shape[1:]) >= SMALLEST:
+        with torch.no_grad():
+            grid["grid"] = 255 * float(grid_power(torch.from_numpy(picture)[None])) ** 0.5
     return {
-        "grid": grid,
+        **grid,
         "dead": max(0.0, float(flat.mean() - usual_flat)),
         "spots": float(burnt.mean()),
         "clipping": max(0.0, _clipped(picture) - max(_clipped(photo), _clipped(painting))),

@@ -111,7 +111,7 @@ def worse(pairs: Sequence[Values]) -> list[str]:
         scores = [
             (pair["fast"]["artefacts"][name], pair["gatys"]["artefacts"][name])
             for pair in pairs
-            if pair["fast"]["artefacts"] is not None
+            if name in (pair["fast"]["artefacts"] or ())
         ]
         fast, slow = (sum(score[way] > kind.limit for score in scores) for way in (0, 1))
         if fast > slow:

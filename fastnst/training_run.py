@@ -31,7 +31,6 @@ from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
 from fastnst.crops import HeldOutDataset
 from fastnst.errors import ConfigError, DataError, StyleFileError
-from fastnst.grid import SMALLEST
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, sees_the_photo
 from fastnst.paintings import Painting
@@ -219,8 +218,6 @@ def _artefacts(network: StyleNetwork, photos: HeldOutDataset, painting: Painting
     with torch.no_grad():
         pictures = [network(seen[None])[0].numpy() for _, seen in chosen]
     scores = artefacts([photo.numpy() for photo, _ in chosen], pictures, painting.rgb)
-    if chosen[0][0].shape[-1] < SMALLEST:
-        del scores["grid"]
     if os.environ.get("LOCAL_RANK", "0") == "0":
         for warning in artefact_warnings(scores):
             logger.warning("%s", warning)

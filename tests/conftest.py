@@ -5,7 +5,9 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Read by libraries when they are first imported, so set before any test module imports them.
 HOME = tempfile.mkdtemp(prefix="fastnst-tests-")
@@ -22,6 +24,7 @@ import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import Tensor  # noqa: E402
 
+from fastnst.losses import LossTerms, PerceptualLoss  # noqa: E402
 from fastnst.vgg_weights import ONES, RELUS, TORCHVISION, VGGWeights  # noqa: E402
 
 
@@ -76,3 +79,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny_style.write(Path())
     tiny_style.save("photo.png", tiny_style.noise(24, 32))
     return tmp_path
+
+
+@pytest.fixture
+def signal_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """``signal_at(3, signal.SIGINT)``: this process gets the signal once, at the third loss from then on."""
+    plain = PerceptualLoss.forward
+
+    def ask(count: int, number: int) -> None:
+        calls: list[int] = []
+
+        def forward(self: PerceptualLoss, *args: Any, **where: Any) -> LossTerms:
+            calls.append(number)
+            if len(calls) == count:
+                os.kill(os.getpid(), number)
+            return plain(self, *args, **where)
+
+        monkeypatch.setattr(PerceptualLoss, "forward", forward)
+
+    return ask

@@ -90,6 +90,12 @@ def test_a_painting_may_be_flat(photos):
     assert artefacts(photos, flat, np.full((3, 64, 64), 0.4, np.float32))["dead"] == 0
 
 
+def test_of_pictures_too_small_for_a_grid_none_is_told(photos, painting):
+    small, large = [photo[:, :78, :78] for photo in photos], [photo[:, :79, :79] for photo in photos]
+    assert "grid" not in artefacts(small, small, painting)
+    assert artefacts(large, large, painting).keys() - artefacts(small, small, painting).keys() == {"grid"}
+
+
 def test_noise_is_no_grid():
     noise = [
         torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(seed)).numpy() for seed in range(4)

@@ -1,6 +1,5 @@
 import json
 import math
-import os
 import re
 import signal
 import sys
@@ -294,17 +293,8 @@ def test_a_start_of_another_shape_is_cropped_around_the_middle():
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_signal_keeps_the_best_so_far(run, tmp_path, monkeypatch, number, status):
-    calls = []
-    plain = PerceptualLoss.forward
-
-    def forward(self, *args, **where):
-        calls.append(1)
-        if len(calls) == 3:
-            os.kill(os.getpid(), number)
-        return plain(self, *args, **where)
-
-    monkeypatch.setattr(PerceptualLoss, "forward", forward)
+def test_a_signal_keeps_the_best_so_far(run, tmp_path, signal_at, number, status):
+    signal_at(3, number)
     before = signal.getsignal(number)
     code, out, err = run("steps=50", "out=picture.png")
     assert code == status
@@ -316,17 +306,9 @@ def test_a_signal_keeps_the_best_so_far(run, tmp_path, monkeypatch, number, stat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_loss_at_another_size_is_not_compared_with(run, monkeypatch):
+def test_a_loss_at_another_size_is_not_compared_with(run, monkeypatch, signal_at):
     monkeypatch.setattr("fastnst.coarse_to_fine.SMALLEST", 48)
-    calls, plain = [], PerceptualLoss.forward
-
-    def forward(self, *args, **where):
-        calls.append(1)
-        if len(calls) == 1:
-            os.kill(os.getpid(), signal.SIGINT)
-        return plain(self, *args, **where)
-
-    monkeypatch.setattr(PerceptualLoss, "forward", forward)
+    signal_at(1, signal.SIGINT)
     code, _, err = run("steps=50", "size=96", "levels=2", "out=picture.png")
     assert code == 130
     assert re.search(r"\nloss [\d.e+]+ in 1 evaluations", err)

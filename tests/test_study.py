@@ -1,7 +1,6 @@
 """The classic experiments: what they list, what they write, and that nothing done is done again."""
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -29,7 +28,6 @@ from fastnst import (
     vgg_weights,
 )
 from fastnst.errors import ConfigError
-from fastnst.losses import PerceptualLoss
 from fastnst.settings import recorded_loss
 
 SMALL = ["size=40", "steps=3", "vgg.precision=float32", "out=made"]
@@ -316,17 +314,8 @@ def test_a_damaged_record_means_to_begin_anew(run, runs, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_loses_the_cell_in_hand_at_most(run, runs, monkeypatch, number, status):
-    calls = []
-    plain = PerceptualLoss.forward
-
-    def forward(self, *args, **where):
-        calls.append(1)
-        if len(calls) == 5:  # the second evaluation of the second cell
-            os.kill(os.getpid(), number)
-        return plain(self, *args, **where)
-
-    monkeypatch.setattr(PerceptualLoss, "forward", forward)
+def test_a_signal_loses_the_cell_in_hand_at_most(run, runs, signal_at, number, status):
+    signal_at(5, number)  # the second evaluation of the second cell
     code, out, err = run("starts")
     assert (code, out) == (status, "")
     assert "2-from_the_painting.png; the same command goes on with it" in err
@@ -336,19 +325,10 @@ def test_a_signal_loses_the_cell_in_hand_at_most(run, runs, monkeypatch, number,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_picture_that_another_run_left_half_done_is_done_again(run, runs, monkeypatch):
+def test_a_picture_that_another_run_left_half_done_is_done_again(run, runs, signal_at):
     assert run("starts")[0] == 0
-    with monkeypatch.context() as patch:
-        calls, plain = [], PerceptualLoss.forward
-
-        def forward(self, *args, **where):
-            calls.append(1)
-            if len(calls) == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-            return plain(self, *args, **where)
-
-        patch.setattr(PerceptualLoss, "forward", forward)
-        assert run("starts", "steps=9")[0] == 130
+    signal_at(2, signal.SIGINT)
+    assert run("starts", "steps=9")[0] == 130
     runs.clear()
     assert run("starts")[0] == 0
     assert runs == ["1-from_the_photo.png"]

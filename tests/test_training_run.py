@@ -172,6 +172,24 @@ def test_a_signal_does_not_wait_for_held_out_photos(tmp_path, monkeypatch):
     assert (tmp_path / "run/last.ckpt").is_file()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_to_all_processes_of_a_run_loses_nothing(tmp_path):
+    """As ``timeout`` sends it, also to those that load photos."""
+    argv = [*TINY, "data.workers=1", "trainer.max_steps=5000", "checkpoint_every=10", "out=a.safetensors"]
+    command = [sys.executable, "-m", "fastnst", "train", *argv, "hydra.run.dir=run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as started:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "run/last.ckpt").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(started.pid, signal.SIGTERM)
+        said = started.communicate(timeout=60)[1]
+    assert started.returncode == 143, said
+    assert "stopped training at step " in said
+    assert f"resume={tmp_path}/run goes on from there" in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_after_the_last_step_says_how_to_go_on(tmp_path, monkeypatch, number):
     chosen = settings("trainer.max_steps=2", f"out={tmp_path}/a.safetensors")
