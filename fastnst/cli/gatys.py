@@ -23,7 +23,7 @@ that networks are trained on.
   fastnst gatys content=photo.jpg painting.image=mine.jpg preset=quaglia
   fastnst gatys -m content=photo.jpg painting=starry_night,the_scream 'out=${painting.name}.png'
 
-Settings people learn by heart, with --cfg job to see them all:
+The settings used most; --cfg job prints all:
   content (a file or sample:NAME), painting, painting.image, painting.size (px: smaller gives finer strokes)
   paintings (several, with weights: {starry_night: 1, mine.jpg: 0.5}), masks (where: {mine.jpg: sky.png})
   colours (painting; match: brought to the photo's; photo: its own), style_scale (2: larger strokes)
@@ -32,7 +32,8 @@ Settings people learn by heart, with --cfg job to see them all:
   levels (auto, 1, 2 ...: from coarse to fine), tile (memory)
   init (content, noise, style, style:NAME for a network's picture, or a picture's file), seed
   normalise_gradients, snapshot_every, device (auto, cpu, cuda, mps), out (gatys.png)
-  preset (default, gatys2016, quaglia, nedeljkovic), loss (gatys, fastnst, johnson, ...), loss.style_weight
+  preset (default; gatys2016: the paper's; quaglia, nedeljkovic), loss (gatys, fastnst, johnson, ...)
+  loss.style_weight
 
 Beside OUT go its .trace.json and .trace.png: the loss of every evaluation. Ctrl-C keeps the best so far.
 """

@@ -12,8 +12,8 @@ from fastnst.style_file import STRONGEST
 EXAMPLES = """\b
 Examples:
   fastnst stylise photo.jpg --style starry_night -o picture.jpg
-  fastnst stylise holiday/ -s models/mine.safetensors -o painted/ --size 1024
-  fastnst stylise holiday/ -s models/mine.safetensors -o painted/ --size 1024 --resume
+  fastnst stylise holiday/ -s styles/mine.safetensors -o painted/ --size 1024
+  fastnst stylise holiday/ -s styles/mine.safetensors -o painted/ --size 1024 --resume
   fastnst stylise sample:chelsea -s starry_night -o cat.png --keep-colours
 """
 

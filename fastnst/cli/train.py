@@ -19,9 +19,10 @@ Train a style: one network that repaints any photo like one painting.
   fastnst train painting=starry_night data=coco                                on COCO, from the hub
   fastnst train -m painting=starry_night,the_scream data=coco                  one after the other
 
-Settings people learn by heart, with --cfg job to see them all:
-  painting, painting.image, painting.size (px: smaller gives finer strokes), painting.strength
+The settings used most; --cfg job prints all:
+  painting, painting.image, painting.dir, painting.size (px: smaller gives finer strokes), painting.strength
   network (fast, tiny, johnson, johnson_half), loss (fastnst, johnson, gatys), loss.style_weight
+  calibration.content_share (higher is wilder), network.arguments.smooth (0: for strokes across and down)
   data (coco, folder, samples), data.path, data.size, data.batch_size, data.limit, data.val_path
   trainer.max_steps, optim.lr, init (auto: a base that ships; scratch; a style), seed, logger (csv,
   tensorboard)
