@@ -40,6 +40,7 @@ from fastnst import (
 from fastnst.coarse_to_fine import Target, coarse_to_fine
 from fastnst.engines import open_engine
 from fastnst.environment import describe
+from fastnst.grain import grained
 from fastnst.losses import PerceptualLoss
 from fastnst.mixtures import Part, targets
 from fastnst.pixels import unpacked
@@ -117,7 +118,7 @@ def measured(
             yield way, curve(quick, content, at, how=settings, levels=levels, **ends)
     if REFINED not in known:
         started = perf_counter()
-        network = tensor(open_engine(style).stylise(pixels[None])[0])
+        network = tensor(open_engine(style).stylise(grained(pixels)[None])[0])
         begun = perf_counter() - started  # the network is not for free
         kept = Target(style_targets.stored(style, weights))
         refine = config.plain(RefineSettings, "refine/default")

@@ -66,7 +66,8 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     checkpoint = None if settings.resume is None else checkpoints.find(settings.resume)
     steps = int(settings.trainer["max_steps"])
     device = trainers.accelerator(settings)
-    trainers.trainer(settings, run_dir, device, [])  # to find mistakes before the work
+    if trainers.trainer(settings, run_dir, device, []).world_size > 1:  # finds other mistakes, too
+        raise ConfigError("a base is trained on one device: leave out trainer.devices")
     data.check(settings.data)
     trainers.check_crops(settings)
 

@@ -219,7 +219,7 @@ def _command(settings: Values) -> str:
     words = [
         f"{name}=[{','.join(map(config.item, value))}]"
         if isinstance(value, list)
-        else config.quoted(f"{name}={value}")
+        else f"{name}={config.item(value)}"
         for name, value in flat(settings)
     ]
     return shlex.join(["fastnst", "compare", *words])

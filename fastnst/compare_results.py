@@ -76,9 +76,7 @@ class Results:
 
     def write(self) -> None:
         """Write ``RESULTS``, whole or not at all."""
-        with files.atomic(self.folder / RESULTS) as partial:
-            text = json.dumps(self.all(), indent=1, ensure_ascii=False, allow_nan=False)
-            partial.write_text(f"{text}\n", encoding="utf-8")
+        files.write_json(self.folder / RESULTS, self.all())
 
     def _take(self, path: Path) -> None:
         """Go on with what a file has."""

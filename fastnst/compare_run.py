@@ -1,6 +1,5 @@
 """A whole comparison: every photo in every style and size, both ways, in a folder to go on with."""
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -36,7 +35,7 @@ from fastnst.comparison import (
 )
 from fastnst.environment import describe
 from fastnst.errors import ConfigError, ImageError
-from fastnst.gatys_run import finite, noise
+from fastnst.gatys_run import noise
 from fastnst.grain import USUAL
 from fastnst.images import Photo
 from fastnst.interrupts import Stopped, held, terminable
@@ -153,7 +152,8 @@ def _duration(minutes: float) -> str:
 
 def _inputs(settings: CompareSettings) -> Inputs:
     """Find and check all that the settings name."""
-    named = _named(images.expand([samples.resolve(str(each)) for each in settings.content]), "photo")
+    given = [samples.resolve(str(each)) for each in settings.content]
+    named = _named(images.expand(given, leave_out=files.typed_path(settings.out)), "photo")
     style_files = _named((find(str(each)) for each in settings.style), "style")
     styles = {name: read(path) for name, path in style_files.items()}
     faults = [_fault(path, size) for path, size in product(named.values(), settings.size)]
@@ -274,9 +274,7 @@ def _compared(
     for name, pixels in pictures.items():
         images.save(out / pair.folder / f"{name}.png", Photo(pixels))
     trace = f"{pair.folder}/trace.json"
-    with files.atomic(out / trace) as partial:
-        text = json.dumps(finite(list(done.trace)), indent=1, allow_nan=False)
-        partial.write_text(f"{text}\n", encoding="utf-8")
+    files.write_json(out / trace, done.trace)
     shown = {"painting": pair.painting} if judge.painting is not None else {}
     pass_seconds = fast["ms"] / 1000
     return {

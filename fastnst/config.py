@@ -47,7 +47,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> DictConfig:
 
 
 def painting(name: str, folder: str) -> PaintingSettings:
-    """The settings of conf/painting/NAME.yaml, its picture looked for in ``folder``. Loads no Hydra.
+    """The settings of conf/painting/NAME.yaml, its picture looked for in ``folder``.
 
     Raises:
         ConfigError: there is no such painting.
@@ -62,7 +62,7 @@ def painting(name: str, folder: str) -> PaintingSettings:
 
 
 def network_choice(network: NetworkSettings) -> str:
-    """What conf/network/ calls that network, or else its architecture's name. Loads no Hydra."""
+    """What conf/network/ calls that network, or else its architecture's name."""
     from omegaconf import OmegaConf
 
     for name in choices("network"):
@@ -73,7 +73,7 @@ def network_choice(network: NetworkSettings) -> str:
 
 
 def plain(schema: type[T], name: str) -> T:
-    """The settings of conf/NAME.yaml as they stand. Loads no Hydra."""
+    """The settings of conf/NAME.yaml as they stand."""
     from omegaconf import OmegaConf
 
     return typed(schema, cast("DictConfig", OmegaConf.load(conf_dir() / f"{name}.yaml")))

@@ -29,7 +29,7 @@ class Photos:
     """What a training sees: two parts that share no photo.
 
     Args:
-        held_out: may be empty: with ``val_limit`` 0, or with one photo only.
+        held_out: empty with one photo only.
         fingerprint: 16 hex digits over the content and the division of the photos; equal on any machine that
             prepares the same ones the same way.
     """
@@ -128,16 +128,14 @@ def _source(settings: DataSettings, held_out: list[Path], *, look_inside: bool) 
         folders = [paths] if isinstance(paths, str) else paths
         found = photo_sources.find(folders, leave_out=held_out, look_inside=look_inside)
         return FileSource(photo_sources.spread(found, settings.limit), title=", ".join(folders))
-    if settings.source == "hub":
-        if not paths or not isinstance(paths, str):
-            raise ConfigError(
-                "data.source=hub needs one dataset: data.path=NAME/ON_THE_HUB, or a local folder of one"
-            )
-        local = Path(paths).expanduser().resolve()
-        if any(local in path.resolve().parents for path in held_out):
-            raise ConfigError("data.val_path lies in data.path: those photos would be trained on")
-        return HubSource(paths, split=settings.split, column=settings.column, limit=settings.limit)
-    raise ConfigError(f"data.source must be hub, folder or samples, not {settings.source!r}")
+    if not paths or not isinstance(paths, str):
+        raise ConfigError(
+            "data.source=hub needs one dataset: data.path=NAME/ON_THE_HUB, or a local folder of one"
+        )
+    local = Path(paths).expanduser().resolve()
+    if any(local in path.resolve().parents for path in held_out):
+        raise ConfigError("data.val_path lies in data.path: those photos would be trained on")
+    return HubSource(paths, split=settings.split, column=settings.column, limit=settings.limit)
 
 
 def _public_name(settings: DataSettings) -> str:

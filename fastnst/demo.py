@@ -83,12 +83,12 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
         *trials,
         *("data=samples", f"data.size={length.crop}", "data.workers=0", f"trainer.max_steps={length.steps}"),
         *(f"trainer.val_check_interval={length.steps}", f"sample_every={max(1, length.steps // 4)}"),
-        f"out={folder / PAINTING}{style_file.SUFFIX}",
+        f"out={config.item(f'{folder / PAINTING}{style_file.SUFFIX}')}",
         f"strength.steps={length.strengths}",
     ]
     optimiser = [
         *(f"content=sample:{samples.SHOWN}", f"size={length.size}", f"steps={length.evaluations}"),
-        f"out={folder / 'gatys.png'}",
+        f"out={config.item(folder / 'gatys.png')}",
     ]
     train_settings = config.typed(TrainSettings, config.load("train", [*shared, *training]))
     gatys_settings = config.typed(GatysSettings, config.load("gatys", [*shared, *optimiser]))  # checked early

@@ -1,6 +1,8 @@
 """Files that are there whole or not at all, and the folder for what can be made again."""
 
 import hashlib
+import json
+import math
 import os
 import re
 import stat
@@ -9,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from fastnst.errors import FastNSTError
 
@@ -127,3 +130,18 @@ def sha256(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole, numbers that are infinite or NaN as null: JSON has no words for them."""
+    text = json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    with atomic(path) as partial:
+        partial.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

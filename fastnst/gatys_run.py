@@ -1,15 +1,12 @@
 """A run of the per-picture optimiser, from settings to a picture, its trace and its plot."""
 
-import json
 import logging
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,11 +25,12 @@ from fastnst import (
     style_file,
     vgg_weights,
 )
+from fastnst.big_pictures import paint
 from fastnst.coarse_to_fine import coarse_to_fine
 from fastnst.engines import open_engine
 from fastnst.errors import ConfigError, TrainingError
 from fastnst.gatys import ADVICE, GatysResult
-from fastnst.grain import grained
+from fastnst.grain import USUAL
 from fastnst.interrupts import postponed
 from fastnst.mixtures import Part
 from fastnst.paintings import Painting
@@ -197,8 +195,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         result,
         caught[0] if caught else None,
     )
-    with files.atomic(outcome.trace) as partial:
-        partial.write_text(json.dumps(finite(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    files.write_json(outcome.trace, record)
     trace_plot(
         {settings.optimizer: result.at_full_size},
         outcome.plot,
@@ -255,7 +252,7 @@ def _initial(settings: GatysSettings, photo: Floats, painting: Floats) -> Floats
         return _cover(painting, *photo.shape[1:])
     if settings.init.startswith(NETWORK):
         engine = open_engine(style_file.read(style_file.find(settings.init.removeprefix(NETWORK))))
-        return unpacked(engine.stylise(grained(packed(photo))[None])[0])
+        return unpacked(paint(packed(photo), engine, grain=USUAL, memory=engine.budget()))
     path = samples.resolve(settings.init)
     if not path.is_file():
         raise ConfigError(
@@ -289,12 +286,3 @@ def _array(picture: Tensor) -> Floats:
     """(1, 3, H, W) to (3, H, W)."""
     array: Floats = picture[0].detach().cpu().numpy()
     return array
-
-
-def finite(value: Any) -> Any:
-    """The same, with None for infinite and NaN: JSON has no words for them."""
-    if isinstance(value, dict):
-        return {key: finite(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

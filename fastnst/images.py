@@ -218,7 +218,10 @@ def from_pil(image: Image.Image) -> Floats:
 
 
 def expand(
-    inputs: Sequence[str | Path], *, unreadable: Callable[[OSError], None] | None = None
+    inputs: Sequence[str | Path],
+    *,
+    leave_out: Path | None = None,
+    unreadable: Callable[[OSError], None] | None = None,
 ) -> list[Path]:
     """The files a person means: files as they are, folders with all below them, globs like ``trip/**/*.jpg``.
 
@@ -227,6 +230,7 @@ def expand(
 
     Args:
         inputs: files, folders and globs.
+        leave_out: a folder whose pictures do not count where a folder or glob meets them.
         unreadable: told of folders that cannot be read, which are then passed over.
 
     Raises:
@@ -250,12 +254,20 @@ def expand(
             ]
         else:
             raise ImageError(f"there is no file or folder {path}")
+        if leave_out and not path.is_file():
+            paths = not_below(paths, leave_out)
         if not paths:
             where = f"there is no picture in {path}" if path.is_dir() else f"no picture matches {given}"
             raise ImageError(f"{where} (looked for {', '.join(sorted(SUFFIXES))})")
         for file in paths:
             found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 (resolve() would follow links)
     return list(found.values())
+
+
+def not_below(photos: Sequence[Path], folder: Path) -> list[Path]:
+    """Those that do not lie in a folder, or in one in it."""
+    made = Path(os.path.realpath(folder))
+    return [photo for photo in photos if made not in Path(os.path.realpath(photo)).parents]
 
 
 def _pictures_below(folder: Path, unreadable: Callable[[OSError], None] | None) -> list[Path]:

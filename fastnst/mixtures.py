@@ -72,8 +72,9 @@ def chosen(
     found = {}
     for name, weight in several.items():
         if weight:
-            preset = name in config.choices("painting") and name != "own"
-            if preset:
+            if name in (own.name, own.image):
+                settings = own
+            elif name in config.choices("painting") and name != "own":
                 settings = replace(config.painting(name, own.dir), size=own.size, strength=own.strength)
             else:
                 settings = replace(own, name=None, title=None, artist=None, year=None, image=name)

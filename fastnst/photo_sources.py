@@ -199,17 +199,24 @@ def spread(paths: Sequence[Path], limit: int | None) -> list[Path]:
 
 
 def _pictures(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    """Files with a picture's suffix; ``seen`` ends loops of symbolic links."""
+    """Files with a picture's suffix, but for those of trainings; ``seen`` ends loops of symbolic links."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = Path(parent).resolve()
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _of_run(Path(parent, name))
+        )
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in images.SUFFIXES:
                 yield Path(parent, name)
+
+
+def _of_run(folder: Path) -> bool:
+    """Whether it is a run's, whose contact sheets are no photos."""
+    return Path(folder, ".hydra").is_dir()
 
 
 def _file_identity(path: Path) -> str:

@@ -121,7 +121,7 @@ def _fill(folder: Path, source: Source, *, size: int, kept: int, report: Report 
                     _write(folder, row, pending)
                     row, pending = row + len(pending), []
                     if (state := source.checkpoint(row)) is not None:
-                        _write_json(checkpoint, state)
+                        files.write_json(checkpoint, state)
                 if report is not None:
                     report(Progress("preparing photos", row + len(pending), source.total, "photos"))
     finally:
@@ -225,7 +225,7 @@ def _finish(folder: Path, source: Source) -> None:
         "sha256": digest.hexdigest(),
         "skipped": [{"name": photo.name, "reason": photo.reason} for photo in skipped],
     }
-    _write_json(folder / "done.json", record)
+    files.write_json(folder / "done.json", record)
 
 
 def _load(folder: Path) -> PhotoStore:
@@ -242,11 +242,6 @@ def _load(folder: Path) -> PhotoStore:
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise _damaged(folder) from err
     return PhotoStore(folder, dataset, usable, skipped, record["sha256"])
-
-
-def _write_json(path: Path, record: dict[str, Any]) -> None:
-    with files.atomic(path) as partial:
-        partial.write_text(json.dumps(record, indent=1) + "\n")
 
 
 @contextlib.contextmanager

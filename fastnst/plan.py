@@ -122,7 +122,7 @@ def _photos(item: str | Path, output: Path, failed: list[Failure]) -> dict[Path,
     made = Path(os.path.realpath(output))
     if Path(os.path.realpath(root)) in made.parents and not path.is_file():
         everything = photos
-        photos = [photo for photo in photos if made not in Path(os.path.realpath(photo)).parents]
+        photos = images.not_below(photos, output)
         if left := len(everything) - len(photos):
             logger.info("pictures in %s left out, taken for those of an earlier run: %d", output, left)
     return {photo: photo.relative_to(root) for photo in photos}

@@ -1,4 +1,4 @@
-"""Progress as data: long work reports it, the terminal bar, a web page or a log reads it."""
+"""Progress as data: long work reports it, the terminal's bar reads it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

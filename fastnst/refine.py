@@ -32,7 +32,7 @@ def refiner(style: Style, evaluations: int, *, device: str = "auto", report: Rep
     """What refines pictures of a style.
 
     Args:
-        style: must hold what it was trained to match, as styles do since fastnst 0.2.
+        style: must hold what it was trained to match, as those that training writes do.
         evaluations: of the loss, for each picture.
         device: see ``fastnst.devices.choose``.
         report: is told of every evaluation.

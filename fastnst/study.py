@@ -136,8 +136,8 @@ def cells(
         for settings, painting, photo in product(row.cells, study.paintings or [""], study.photos or [""]):
             label = ", ".join(part for part in (settings.label, short(painting), short(photo)) if part)
             changes = [*row.settings, *settings.settings, *_painting(painting)]
-            changes += [f"content={photo}"] if photo else []
-            out = folder / f"{len(seen) + 1}-{_plain(f'{row.label} {label}')}.png"
+            changes += [f"content={config.item(photo)}"] if photo else []
+            out = config.item(folder / f"{len(seen) + 1}-{_plain(f'{row.label} {label}')}.png")
             overrides = _merged(study.common, study.settings, changes, users, last, [f"out={out}"])
             typed = config.typed(GatysSettings, config.load("gatys", overrides))
             if study.snapshots and typed.snapshot_every is None:
@@ -189,7 +189,7 @@ def _painting(painting: str) -> list[str]:
         return []
     if painting in config.choices("painting"):
         return [f"painting={painting}"]
-    return ["painting=own", f"painting.image={painting}"]
+    return ["painting=own", f"painting.image={config.item(painting)}"]
 
 
 def _key(override: str) -> str:

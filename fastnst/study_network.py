@@ -53,8 +53,8 @@ def training(study: StudySettings, cell: Cell, out: Path) -> TrainSettings:
         for each in cell.overrides
         if each.startswith(("painting", "vgg.")) and not each.startswith("painting.size=")
     ]
-    given = [*study.training, *kept, f"painting.size={cell.settings.painting.size}", f"out={out}"]
-    return config.typed(TrainSettings, config.load("train", given))
+    own = [f"painting.size={cell.settings.painting.size}", f"out={config.item(out)}"]
+    return config.typed(TrainSettings, config.load("train", [*study.training, *kept, *own]))
 
 
 def train(settings: TrainSettings, run_dir: Path, *, report: Report | None) -> Path:

@@ -154,9 +154,7 @@ class _State:
 
     def write(self, **said: Any) -> None:
         """Write the file with what else there is to say."""
-        with files.atomic(self.path) as partial:
-            text = json.dumps({**said, "done": self._done}, indent=1, allow_nan=False, ensure_ascii=False)
-            partial.write_text(text + "\n", encoding="utf-8")
+        files.write_json(self.path, {**said, "done": self._done})
 
     def record(self, cell: Cell) -> dict[str, Any]:
         """What study.json says of a cell that is done."""

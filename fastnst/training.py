@@ -1,4 +1,4 @@
-"""Training one network for one painting: the Lightning module, its data, and what guards a run."""
+"""Training one network for one painting: the Lightning module and its data."""
 
 import math
 import signal

@@ -175,8 +175,7 @@ def _calibrated(
             "the edges of %s run across and down: network.arguments.smooth=0 may draw such strokes better",
             found.picture.title,
         )
-    with files.atomic(kept) as partial:
-        partial.write_text(json.dumps(found.record(), indent=1) + "\n", encoding="utf-8")
+    files.write_json(kept, found.record())
     if found.trials:
         with files.atomic(run_dir / "strengths.png") as partial:
             strengths_sheet(found).save(partial)

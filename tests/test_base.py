@@ -145,6 +145,12 @@ def test_paintings_may_be_files_and_their_order_counts(folder, capsys):
     assert "was made with" in capsys.readouterr().err
 
 
+def test_a_base_has_one_device(folder, capsys):
+    argv = ["base", *PAINTINGS, *SMALL, "trainer.devices=2", "hydra.run.dir=run"]
+    assert cli.main(argv) == 1
+    assert capsys.readouterr().err.endswith("a base is trained on one device: leave out trainer.devices\n")
+
+
 def test_a_base_goes_on_exactly(folder):
     common = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=4", "checkpoint_every=1"]
     assert cli.main([*common, "out=whole.safetensors", "hydra.run.dir=whole"]) == 0

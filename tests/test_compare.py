@@ -478,6 +478,16 @@ def test_two_photos_of_one_name_stay_two(run, tmp_path):
     assert [pair["photo"] for pair in results(tmp_path / "made")["pairs"]] == ["one", "one-2"]
 
 
+def test_its_own_pictures_are_no_photos_the_next_time(run, tmp_path):
+    tiny_style.save(str(tmp_path / "folder" / "one.png"), tiny_style.noise(48, 36))
+    command = ["content=folder", "out=folder/made", "steps=1"]
+    for _ in range(2):
+        assert run(*command)[0] == 0
+        assert len(results(tmp_path / "folder" / "made")["pairs"]) == 1
+    inside = next((tmp_path / "folder" / "made").rglob("gatys.png"))
+    assert run(f"content={inside}", "steps=1", "out=other")[0] == 0
+
+
 def test_noise_is_a_start_too(run, tmp_path):
     assert run("content=one.png", "init=noise", "seed=3", "steps=1", "out=noise")[0] == 0
     assert run("content=one.png", "steps=1", "out=photo")[0] == 0

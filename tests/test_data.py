@@ -321,6 +321,13 @@ def test_folders_are_searched_nested_sorted_and_once(tmp_path):
     assert [path.name for path in found] == ["000.jpg", "001.jpg", "002.jpg", "003.jpg", "004.jpg"]
 
 
+def test_contact_sheets_of_trainings_are_no_photos(tmp_path):
+    photos = write(tmp_path / "photos", 2)
+    write(photos / "runs" / "today" / "samples", 2, first=2)
+    (photos / "runs" / "today" / ".hydra").mkdir()
+    assert [path.name for path in photo_sources.find([str(photos)])] == ["000.jpg", "001.jpg"]
+
+
 def test_a_limit_takes_photos_from_all_folders(tmp_path):
     paths = [str(write(tmp_path / "a", 6)), str(write(tmp_path / "b", 6, first=6))]
     photos = prepare(replace(FOLDER, path=paths, limit=4), seed=0)

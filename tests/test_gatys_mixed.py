@@ -91,6 +91,24 @@ def test_a_larger_style_scale_measures_a_larger_painting(run):
     assert losses[0] != losses[1]
 
 
+def test_a_file_given_for_a_preset_is_what_is_painted(run):
+    own = ["painting=starry_night", "painting.image=red.png"]
+    assert run(*own, "masks={starry_night: left.png}")[0] == 0
+    assert run(*own, "paintings={starry_night: 1, blue.png: 1}")[0] == 0
+    assert [each["name"] for each in record()["paintings"]] == ["starry_night", "blue"]
+
+
+def test_a_large_photo_begins_in_tiles(run, monkeypatch):
+    calls = []
+    whole = gatys_run.paint
+    monkeypatch.setattr(
+        gatys_run, "paint", lambda *given, **named: calls.append(named["memory"]) or whole(*given, **named)
+    )
+    monkeypatch.setattr("fastnst.openvino_engine.budget", lambda: 12_345_678)
+    assert run("painting.image=red.png", "init=style:tiny.safetensors", "steps=1")[0] == 0
+    assert calls == [12_345_678]
+
+
 def test_it_may_begin_with_a_networks_picture(run):
     assert run("painting.image=red.png", "init=style:tiny.safetensors", "steps=1")[0] == 0
     status = cli.main(["stylise", "photo.png", "-s", "tiny.safetensors", "-o", "fast.png", "--size", "48"])

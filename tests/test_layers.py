@@ -41,7 +41,7 @@ LAYERS = [
     },
     {"guard", "checkpoints", "study_figures", "tiled_loss", "optimisers"},
     {"training", "gatys", "engines", "manifest", "strength", "artefacts"},
-    {"calibration", "base_training", "watch", "coarse_to_fine"},
+    {"calibration", "base_training", "watch", "coarse_to_fine", "big_pictures"},
     {"strengths_sheet", "mixtures"},
     {"trainers"},
     {
@@ -52,7 +52,6 @@ LAYERS = [
         "application",
         "contestants",
         "batching",
-        "big_pictures",
     },
     {"demo", "peak_memory", "repaint"},
     {"refine"},

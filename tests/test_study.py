@@ -17,6 +17,7 @@ from PIL import Image
 
 from fastnst import (
     cli,
+    config,
     findings,
     gatys_run,
     images,
@@ -96,6 +97,18 @@ def test_every_cell_is_a_run_of_its_own(name):
         for photo in (cell.settings.content, *study.load(name).photos):
             assert images.read(study_run.samples.resolve(photo)).width > 100
         paintings.find(cell.settings.painting)
+
+
+@pytest.mark.parametrize("folder", ["made, 2024", "it's here", "Größe"])
+def test_folders_may_have_any_name(folder):
+    for name in study.names():
+        photo = f"{folder}/a,b.jpg"
+        given = [f"out={config.item(folder)}"]
+        several = study.load(name).photos
+        given.append(f"photos=[{config.item(photo)}]" if several else f"content={config.item(photo)}")
+        for cell in cells(name, *given):
+            assert Path(cell.settings.out).parent == Path(folder, name)
+            assert cell.settings.content == photo
 
 
 def test_there_are_nine_each_with_a_finding_and_a_source():

@@ -12,7 +12,7 @@ was measured. Without a name, the studies are listed.
   fastnst study content_layers
   fastnst study ratios content=photo.jpg painting.image=mine.jpg size=384 steps=500
   fastnst study three_paintings 'paintings=[starry_night,the_scream,mine.jpg]' painting.dir=FOLDER
-  fastnst study fast_or_slow style=starry_night painting=starry_night painting.dir=FOLDER content=a.jpg
+  fastnst study fast_or_slow style=starry_night painting=starry_night painting.dir=FOLDER 'photos=[a.jpg]'
   fastnst study all size=128 steps=40      all of them, small: minutes
 
 Settings are those of fastnst gatys, and go to every run: content, painting, painting.image, size, steps,
