@@ -254,7 +254,7 @@ def styles(results: Results) -> str:
     if not known:
         return MISSING
     rows = []
-    for name, each in known.items():
+    for name, each in sorted(known.items()):
         reached = each["evaluations_median"]
         shown = (
             f"more than {reached - 1:g}"
@@ -266,14 +266,15 @@ def styles(results: Results) -> str:
             [name, f"{each['total']:.3f}", shown, least, f"{each['not_reached_in_100']} of {each['photos']}"]
         )
     heads = ["style", "held-out total", "L-BFGS evaluations to fall below it, median", "least", "not in 100"]
-    return table(heads, rows)
+    machines = [said({**each["environment"], "commit": None}) for each in known.values()]
+    return "".join(sorted(set(machines))) + table(heads, rows)
 
 
 def artefacts(results: Results) -> str:
     """Scores by size."""
     rows = [
         [name, f"{size} px", *(f"{score:.3g}" for score in scores.values())]
-        for name, each in (results.read("styles") or {}).items()
+        for name, each in sorted((results.read("styles") or {}).items())
         for size, scores in each.get("artefacts", {}).items()
         if size not in ("of", "environment")
     ]
@@ -296,7 +297,7 @@ def strengths(results: Results) -> str:
         "largest difference at 0",
     ]
     rows = []
-    for name, each in known.items():
+    for name, each in sorted(known.items()):
         cells = [f"{s:.3f} / {c:.3f}" for s, c in zip(each["style"], each["content"], strict=True)]
         rows.append([name, *cells, str(each["largest_difference_at_0"])])
     return table(heads, rows)
