@@ -18,10 +18,9 @@ from fastnst.crops import photos_and_seen
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss
-from fastnst.muon import Muon
 from fastnst.networks import StyleNetwork
 from fastnst.settings import OptimSettings
-from fastnst.training import schedule
+from fastnst.training import optimisation
 
 ORDER = 4  # the second number of the seed: see fastnst.crops
 
@@ -101,7 +100,7 @@ class BaseTraining(pl.LightningModule):
         self.guard.see(terms.total.item(), self.global_step)
         self.log("train/total", terms.total.detach())
         grid = self.optim.grid_weight * grid_power(pictures)
-        # Each step is for one painting; DistributedDataParallel wants all of them in each.
+        # Each step is for one painting; what the optimiser remembers of the others' gradients fades.
         objective: Tensor = terms.total + grid + 0 * sum(own.sum() for own in self.own)
         return objective
 
@@ -116,11 +115,8 @@ class BaseTraining(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """As for one painting, on the convolutions and on every painting's normalisations."""
-        kind = {"muon": Muon, "adam": torch.optim.Adam}[self.optim.optimizer]
         shared = [value for name, value in self.network.named_parameters() if name not in self.names]
-        optimizer = kind([*shared, *self.own.parameters()], lr=self.optim.lr)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule(self.optim, self.steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return optimisation([*shared, *self.own.parameters()], self.optim, self.steps)
 
     def state(self) -> dict[str, Tensor]:
         """The network with the mean of all paintings' normalisations."""

@@ -2,12 +2,12 @@
 
 import math
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from fastnst.crops import PositionSampler, photos_and_seen
@@ -103,10 +103,15 @@ class StyleTraining(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Muon or Adam, warmed up and then lowered along a cosine, step by step."""
-        kind = {"muon": Muon, "adam": torch.optim.Adam}[self.optim.optimizer]
-        optimizer = kind(self.network.parameters(), lr=self.optim.lr)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule(self.optim, self.steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return optimisation(self.network.parameters(), self.optim, self.steps)
+
+
+def optimisation(parameters: Iterable[nn.Parameter], optim: OptimSettings, steps: int) -> dict[str, Any]:
+    """What Lightning's ``configure_optimizers`` returns: the optimiser, and the schedule of its rate."""
+    kind = {"muon": Muon, "adam": torch.optim.Adam}[optim.optimizer]
+    optimizer = kind(parameters, lr=optim.lr)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule(optim, steps))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
 def schedule(optim: OptimSettings, steps: int) -> Callable[[int], float]:
