@@ -117,9 +117,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
         limit_val_batches=0,
         val_check_interval=None,
     )
-    if trainer.is_global_zero:
-        record = _record(settings, trainer.global_step, photos.record())
-        trainers.write(out, module.state(), record, run_dir)
+    trainers.write(out, module.state(), _record(settings, trainer.global_step, photos.record()), run_dir)
     return out
 
 

@@ -15,7 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from fastnst import files, images
+from fastnst import files, inputs
 from fastnst.compare_results import FORMAT, RESULTS
 from fastnst.errors import ContestError
 from fastnst.opening import MAX_PIXELS, opened
@@ -159,7 +159,7 @@ def _motifs(folders: Sequence[Path], photos: Path | None, painting: Path | None)
 def _named(folder: Path) -> dict[str, Path]:
     """The pictures below a folder, by their paths in it without suffix; not gatys' plots and snapshots."""
     found: dict[str, Path] = {}
-    for path in images.expand([folder]):
+    for path in inputs.expand([folder]):
         if _is_beside_a_picture(path):
             continue
         name = path.relative_to(folder).with_suffix("").as_posix() if folder.is_dir() else path.stem

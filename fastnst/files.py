@@ -133,8 +133,12 @@ def sha256(path: str | Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file whole, numbers that are infinite or NaN as null: JSON has no words for them."""
-    text = json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    """Write a file whole, in ASCII, numbers that are infinite or NaN as null: JSON has no words for them.
+
+    Raises:
+        FastNSTError: it cannot be written.
+    """
+    text = json.dumps(_finite(value), indent=1, allow_nan=False)
     with atomic(path) as partial:
         partial.write_text(f"{text}\n", encoding="utf-8")
 

@@ -4,11 +4,8 @@ A picture is upright, in sRGB, its transparency kept apart: float32 ``(3, H, W)`
 computed with (``read``, ``write``), bytes ``(H, W, 3)`` where it goes from file to file (``load``, ``save``).
 """
 
-import glob
 import logging
-import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -215,73 +212,3 @@ def from_pil(image: Image.Image) -> Floats:
     except Exception as err:
         name = getattr(image, "filename", "") or "a picture"
         raise ImageError(f"{name} is damaged: {reason(err)}") from err
-
-
-def expand(
-    inputs: Sequence[str | Path],
-    *,
-    leave_out: Path | None = None,
-    unreadable: Callable[[OSError], None] | None = None,
-) -> list[Path]:
-    """The files a person means: files as they are, folders with all below them, globs like ``trip/**/*.jpg``.
-
-    In folders and globs only pictures count (SUFFIXES), hidden ones do not, and they come in natural order
-    (2 before 10). No file is named twice.
-
-    Args:
-        inputs: files, folders and globs.
-        leave_out: a folder whose pictures do not count where a folder or glob meets them.
-        unreadable: told of folders that cannot be read, which are then passed over.
-
-    Raises:
-        ImageError: an input is missing, a folder or glob holds no picture, or, where nobody is told, a folder
-            cannot be read.
-    """
-    found: dict[str, Path] = {}
-    for given in inputs:
-        path = Path(given)
-        if path.is_dir():
-            paths = _pictures_below(path, unreadable)
-        elif os.path.lexists(path):
-            paths = [path]
-        elif glob.has_magic(str(given)):
-            names = glob.glob(str(given), recursive=True)  # noqa: PTH207 (a Path globs no absolute pattern)
-            paths = [
-                file
-                for match in sorted(map(Path, names), key=_natural)
-                for file in (_pictures_below(match, unreadable) if match.is_dir() else [match])
-                if file.suffix.lower() in SUFFIXES
-            ]
-        else:
-            raise ImageError(f"there is no file or folder {path}")
-        if leave_out and not path.is_file():
-            paths = not_below(paths, leave_out)
-        if not paths:
-            where = f"there is no picture in {path}" if path.is_dir() else f"no picture matches {given}"
-            raise ImageError(f"{where} (looked for {', '.join(sorted(SUFFIXES))})")
-        for file in paths:
-            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 (resolve() would follow links)
-    return list(found.values())
-
-
-def not_below(photos: Sequence[Path], folder: Path) -> list[Path]:
-    """Those that do not lie in a folder, or in one in it."""
-    made = Path(os.path.realpath(folder))
-    return [photo for photo in photos if made not in Path(os.path.realpath(photo)).parents]
-
-
-def _pictures_below(folder: Path, unreadable: Callable[[OSError], None] | None) -> list[Path]:
-    def refuse(err: OSError) -> None:
-        raise ImageError(f"cannot read folder {err.filename}: {err.strerror}") from err
-
-    found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=unreadable or refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted((file for file in found if file.suffix.lower() in SUFFIXES), key=_natural)
-
-
-def _natural(path: Path) -> tuple[list[list[str | int]], str]:
-    """Sort key by which 2.jpg comes before 10.jpg; text and numbers alternate, so equal places compare."""
-    pieces = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
-    return [[int(p) if i % 2 else p for i, p in enumerate(part)] for part in pieces], str(path)

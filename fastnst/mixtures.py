@@ -61,9 +61,11 @@ def chosen(
     if masks and not several:
         if not alone:
             raise ConfigError("masks say where each of paintings={FILE: 1, ...} belongs, and there are none")
-        several = {alone: 1.0}
+        several = {own.image if own.image and own.image in masks else alone: 1.0}
     if several and alone and not {own.name, own.image} & set(several):
         raise ConfigError(f"painting={alone} is none of paintings={{...}}: put it in there, or leave it out")
+    if own.name != own.image and {own.name, own.image} <= set(several):
+        raise ConfigError(f"paintings={{...}}: {own.name} and {own.image} are one painting: leave one out")
     if strangers := sorted(set(masks) - set(several)):
         known = ", ".join(several) or "none"
         raise ConfigError(f"masks.{strangers[0]} belongs to no painting of paintings={{...}} ({known})")

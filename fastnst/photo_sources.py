@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 PhotoStream = Generator[tuple[str, Path | bytes], None, None]  # names with files or encoded pictures
 
+RUN = frozenset(
+    {".hydra", "metrics.csv", "last.ckpt", "calibration.json"}
+)  # any of them: a training's folder
+MADE = frozenset({"samples", "strengths.png"})  # its contact sheets
 ELSEWHERE = (
     "train on your own photos with data=folder data.path=FOLDER, or on the embedded ones with data=samples"
 )
@@ -199,24 +203,20 @@ def spread(paths: Sequence[Path], limit: int | None) -> list[Path]:
 
 
 def _pictures(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    """Files with a picture's suffix, but for those of trainings; ``seen`` ends loops of symbolic links."""
+    """Files with a picture's suffix, but for trainings' sheets; ``seen`` ends loops of symbolic links."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = Path(parent).resolve()
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not _of_run(Path(parent, name))
-        )
+        made = MADE if RUN & {*folders, *names} else frozenset()
+        folders[:] = sorted(name for name in folders if name not in made and not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in images.SUFFIXES:
+            if name in made or name.startswith("."):
+                continue
+            if Path(name).suffix.lower() in images.SUFFIXES:
                 yield Path(parent, name)
-
-
-def _of_run(folder: Path) -> bool:
-    """Whether it is a run's, whose contact sheets are no photos."""
-    return Path(folder, ".hydra").is_dir()
 
 
 def _file_identity(path: Path) -> str:

@@ -1,16 +1,12 @@
 """What is written where: photos, folders and globs become jobs, before any of them is done."""
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
-from fastnst import files, images, samples
+from fastnst import files, images, inputs, samples
 from fastnst.errors import ConfigError, ImageError
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ def _photos(item: str | Path, output: Path, failed: list[Failure]) -> dict[Path,
 
     try:
         path = samples.resolve(str(item))
-        photos = images.expand([path], unreadable=unreadable)
+        photos = inputs.expand([path], leave_out=output, unreadable=unreadable)
     except ImageError as err:
         if len(failed) == before:  # otherwise there is a better reason why nothing was found
             failed.append(Failure(Path(item), str(err)))
@@ -113,18 +109,7 @@ def _photos(item: str | Path, output: Path, failed: list[Failure]) -> dict[Path,
     except OSError as err:  # a name too long, or in a folder that is not ours to look into
         failed.append(Failure(Path(item), f"cannot read {item}: {err.strerror or err}"))
         return {}
-    if path.is_dir():
-        root = path
-    elif path.exists():
-        root = path.parent
-    else:  # a glob: what stands before the first wildcard
-        root = Path(*takewhile(lambda part: not set(part) & set("*?["), path.parts))
-    made = Path(os.path.realpath(output))
-    if Path(os.path.realpath(root)) in made.parents and not path.is_file():
-        everything = photos
-        photos = images.not_below(photos, output)
-        if left := len(everything) - len(photos):
-            logger.info("pictures in %s left out, taken for those of an earlier run: %d", output, left)
+    root = inputs.root(path)
     return {photo: photo.relative_to(root) for photo in photos}
 
 

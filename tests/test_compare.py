@@ -485,7 +485,13 @@ def test_its_own_pictures_are_no_photos_the_next_time(run, tmp_path):
         assert run(*command)[0] == 0
         assert len(results(tmp_path / "folder" / "made")["pairs"]) == 1
     inside = next((tmp_path / "folder" / "made").rglob("gatys.png"))
-    assert run(f"content={inside}", "steps=1", "out=other")[0] == 0
+    assert run(f"content={inside}", "steps=1", "out=folder/made/pictures")[0] == 0
+
+
+def test_photos_may_lie_where_results_go(run, tmp_path):
+    tiny_style.save(str(tmp_path / "folder" / "one.png"), tiny_style.noise(48, 36))
+    assert run("content=folder", "out=folder", "steps=1")[0] == 0
+    assert [pair["photo"] for pair in results(tmp_path / "folder")["pairs"]] == ["one"]
 
 
 def test_noise_is_a_start_too(run, tmp_path):

@@ -323,9 +323,12 @@ def test_folders_are_searched_nested_sorted_and_once(tmp_path):
 
 def test_contact_sheets_of_trainings_are_no_photos(tmp_path):
     photos = write(tmp_path / "photos", 2)
-    write(photos / "runs" / "today" / "samples", 2, first=2)
-    (photos / "runs" / "today" / ".hydra").mkdir()
-    assert [path.name for path in photo_sources.find([str(photos)])] == ["000.jpg", "001.jpg"]
+    write(photos / "samples", 1, first=2)
+    write(photos / "runs" / "today" / "samples", 2, first=3)
+    (photos / "runs" / "today" / "calibration.json").touch()
+    (photos / "runs" / "today" / "strengths.png").write_bytes(b"")
+    found = photo_sources.find([str(photos)])
+    assert [path.name for path in found] == ["000.jpg", "001.jpg", "002.jpg"]
 
 
 def test_a_limit_takes_photos_from_all_folders(tmp_path):

@@ -26,7 +26,14 @@ def examples():
                 yield words[1:]
 
 
-@pytest.mark.parametrize("words", list(examples()), ids=" ".join)
+EXAMPLES = list(examples())
+
+
+def test_every_command_has_some():
+    assert {words[0] for words in EXAMPLES} == {*SCHEMAS, "study"}
+
+
+@pytest.mark.parametrize("words", EXAMPLES, ids=" ".join)
 def test_an_example_is_accepted(words):
     command, *given = words
     if command == "study":

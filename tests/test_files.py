@@ -1,6 +1,8 @@
 """Files are there whole or not at all, and the cache lies where the user put it."""
 
 import hashlib
+import json
+import math
 import os
 import stat
 from pathlib import Path
@@ -188,3 +190,10 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
     data = os.urandom((1 << 20) + 17)
     (tmp_path / "file").write_bytes(data)
     assert files.sha256(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+def test_json_takes_any_number_and_any_name(tmp_path):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"losses": [1.5, math.inf, (math.nan, 2)], "photo": "Größe\udcff.jpg"})
+    text = path.read_bytes().decode("ascii")
+    assert json.loads(text) == {"losses": [1.5, None, [None, 2]], "photo": "Größe\udcff.jpg"}

@@ -8,7 +8,7 @@ import pytest
 import tiny_style
 from PIL import Image
 
-from fastnst import cli, gatys_run, vgg_weights
+from fastnst import big_pictures, cli, gatys_run, vgg_weights
 
 SMALL = ["size=48", "painting.size=48", "steps=6", "vgg.precision=float32", "device=cpu"]
 
@@ -96,17 +96,27 @@ def test_a_file_given_for_a_preset_is_what_is_painted(run):
     assert run(*own, "masks={starry_night: left.png}")[0] == 0
     assert run(*own, "paintings={starry_night: 1, blue.png: 1}")[0] == 0
     assert [each["name"] for each in record()["paintings"]] == ["starry_night", "blue"]
-
-
-def test_a_large_photo_begins_in_tiles(run, monkeypatch):
-    calls = []
-    whole = gatys_run.paint
-    monkeypatch.setattr(
-        gatys_run, "paint", lambda *given, **named: calls.append(named["memory"]) or whole(*given, **named)
+    assert run(*own, "masks={red.png: left.png}")[0] == 0
+    assert [each["name"] for each in record()["paintings"]] == ["starry_night"]
+    status, err = run(*own, "paintings={starry_night: 1, red.png: 1}")
+    assert (status, err.splitlines()) == (
+        1,
+        ["fastnst: paintings={...}: starry_night and red.png are one painting: leave one out"],
     )
-    monkeypatch.setattr("fastnst.openvino_engine.budget", lambda: 12_345_678)
-    assert run("painting.image=red.png", "init=style:tiny.safetensors", "steps=1")[0] == 0
-    assert calls == [12_345_678]
+
+
+def test_a_photo_too_large_for_memory_begins_in_tiles(run, monkeypatch):
+    tiled = []
+    in_tiles = big_pictures._in_tiles
+    monkeypatch.setattr(big_pictures, "_in_tiles", lambda *given: tiled.append(1) or in_tiles(*given))
+    begin = ["painting.image=red.png", "init=style:tiny.safetensors", "steps=1"]
+    assert run(*begin)[0] == 0
+    whole = picture()
+    assert not tiled
+    monkeypatch.setattr("fastnst.openvino_engine.budget", lambda: 1)
+    assert run(*begin)[0] == 0
+    assert tiled
+    assert np.abs(picture() - whole).max() <= 2
 
 
 def test_it_may_begin_with_a_networks_picture(run):

@@ -11,7 +11,7 @@ import pytest
 from made_pictures import AS_ROOT, LEVEL, SRGB, noise, planes, saved, smooth
 from PIL import Image
 
-from fastnst import images
+from fastnst import images, inputs
 from fastnst.errors import FastNSTError, ImageError
 
 
@@ -218,26 +218,26 @@ def album(tmp_path, monkeypatch):
 
 
 def test_a_folder_gives_all_pictures_below_it_in_natural_order(album):
-    assert [str(path) for path in images.expand(["."])] == [
+    assert [str(path) for path in inputs.expand(["."])] == [
         "IMG1.JPG", "img2.jpg", "img10.jpg", "trip/2/c.webp", "trip/10/d.tif", "trip/b.png",
     ]  # fmt: skip
 
 
 def test_globs_are_expanded_and_know_folders(album):
-    assert [path.name for path in images.expand(["img*.jpg"])] == ["img2.jpg", "img10.jpg"]
-    assert [path.name for path in images.expand(["trip/**/*.webp"])] == ["c.webp"]
-    assert [path.name for path in images.expand([str(album / "tr*")])] == ["c.webp", "d.tif", "b.png"]
-    assert [path.name for path in images.expand(["*"])] == [path.name for path in images.expand(["."])]
+    assert [path.name for path in inputs.expand(["img*.jpg"])] == ["img2.jpg", "img10.jpg"]
+    assert [path.name for path in inputs.expand(["trip/**/*.webp"])] == ["c.webp"]
+    assert [path.name for path in inputs.expand([str(album / "tr*")])] == ["c.webp", "d.tif", "b.png"]
+    assert [path.name for path in inputs.expand(["*"])] == [path.name for path in inputs.expand(["."])]
 
 
 def test_order_of_the_inputs_is_kept_and_nothing_comes_twice(album):
-    found = images.expand(["trip/b.png", "img2.jpg", "./trip/b.png", album / "img2.jpg", "trip"])
+    found = inputs.expand(["trip/b.png", "img2.jpg", "./trip/b.png", album / "img2.jpg", "trip"])
     assert [path.name for path in found] == ["b.png", "img2.jpg", "c.webp", "d.tif"]
 
 
 def test_a_file_named_outright_is_kept_whatever_its_name(album):
     (album / "a[1].jpg").touch()
-    assert images.expand(["notes.txt", ".hidden.jpg", "a[1].jpg"]) == [
+    assert inputs.expand(["notes.txt", ".hidden.jpg", "a[1].jpg"]) == [
         Path("notes.txt"),
         Path(".hidden.jpg"),
         Path("a[1].jpg"),
@@ -252,13 +252,13 @@ def test_a_file_named_outright_is_kept_whatever_its_name(album):
 ])  # fmt: skip
 def test_inputs_without_pictures_are_errors(album, given, text):
     with pytest.raises(ImageError) as caught:
-        images.expand(["img2.jpg", given])
+        inputs.expand(["img2.jpg", given])
     assert str(caught.value).startswith(text)
 
 
 def test_a_link_that_leads_round_does_not_go_on_for_ever(album):
     (album / "trip" / "loop").symlink_to(album)
-    assert len(images.expand(["."])) == 6
+    assert len(inputs.expand(["."])) == 6
 
 
 @pytest.mark.skipif(AS_ROOT, reason="root may read anything")
@@ -266,7 +266,7 @@ def test_a_folder_that_may_not_be_read_is_said_so(album):
     (album / "trip").chmod(0)
     try:
         with pytest.raises(ImageError, match=r"cannot read folder .*trip: Permission denied"):
-            images.expand(["."])
+            inputs.expand(["."])
     finally:
         (album / "trip").chmod(0o700)
 
