@@ -122,6 +122,7 @@ def _label(
 ) -> None:
     """Write times at points and names at rows, each at the first place where nothing else stands."""
     figure = axes.figure
+    assert isinstance(figure, Figure)
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     figure.canvas.draw()
     corners = axes.transData.transform(marks)
@@ -148,7 +149,6 @@ def _place(
     **look: Any,
 ) -> None:
     """Write at the first place (ms, alignment, points right, points up) that overlaps nothing, or nowhere."""
-    renderer = axes.figure.canvas.get_renderer()
     inside = axes.figure.bbox
     for ms, alignment, right, up in places:
         text: Text = axes.annotate(
@@ -161,7 +161,7 @@ def _place(
             path_effects=[withStroke(linewidth=2, foreground="white")],
             **look,
         )
-        box = text.get_window_extent(renderer).padded(2)
+        box = text.get_window_extent().padded(2)
         if box.x0 > inside.x0 and box.x1 < inside.x1 and not any(box.overlaps(other) for other in taken):
             taken.append(box)
             return

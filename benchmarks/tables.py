@@ -8,7 +8,7 @@ A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; what was n
 import argparse
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -66,7 +66,7 @@ def contestants(
 def grid(
     records: list[dict[str, Any]],
     cell: Callable[[dict[str, Any]], str],
-    more: dict[str, Callable[[dict[tuple[int, int], dict[str, Any]]], str]],
+    more: Mapping[str, Callable[[dict[tuple[int, int], dict[str, Any]]], str]],
 ) -> str:
     """Networks in engines, by size and batch; ``more`` are further columns."""
     jobs = sorted({(one["size"], one["batch"]) for one in records})

@@ -34,7 +34,8 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(B, C, H, W)`` to the same."""
-        return x + self.branch(x)
+        branch: torch.Tensor = self.branch(x)
+        return x + branch
 
 
 def johnson() -> nn.Sequential:

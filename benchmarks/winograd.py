@@ -67,7 +67,7 @@ def timed(direct: Way, quick: Way, rounds: int) -> dict[str, float]:
             way()
             if number:  # the first warms up
                 times[name].append(1000 * (perf_counter() - start))
-    found = {}
+    found: dict[str, Any] = {}
     for name, each in times.items():
         low, _, high = quantiles(each, n=4)
         found |= {f"{name}_ms": round(median(each), 1), f"{name}_iqr": round(high - low, 1)}

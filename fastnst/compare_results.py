@@ -13,6 +13,7 @@ from fastnst.settings import flat
 
 FORMAT = 1
 RESULTS = "results.json"
+PICTURES = "pictures"  # the folder of all of them
 FREE = ("environment.date", "environment.commit")  # what may differ when a run goes on
 
 
@@ -32,12 +33,12 @@ class Pair:
     @property
     def folder(self) -> str:
         """For its pictures, beside ``RESULTS``."""
-        return f"pictures/{self.style}/{self.photo}/{self.size}"
+        return f"{PICTURES}/{self.style}/{self.photo}/{self.size}"
 
     @property
     def painting(self) -> str:
         """The file of the style's painting, beside ``RESULTS``."""
-        return f"pictures/{self.style}/painting.png"
+        return f"{PICTURES}/{self.style}/painting.png"
 
 
 class Results:

@@ -23,7 +23,7 @@ from fastnst import (
     style_targets,
     vgg_weights,
 )
-from fastnst.compare_results import RESULTS, Pair, Results
+from fastnst.compare_results import PICTURES, RESULTS, Pair, Results
 from fastnst.comparison import (
     CROSSING,
     NEUTRAL,
@@ -154,7 +154,7 @@ def _duration(minutes: float) -> str:
 def _inputs(settings: CompareSettings) -> Inputs:
     """Find and check all that the settings name."""
     given = [samples.resolve(str(each)) for each in settings.content]
-    named = _named(inputs.expand(given, leave_out=files.typed_path(settings.out)), "photo")
+    named = _named(inputs.expand(given, leave_out=files.typed_path(settings.out) / PICTURES), "photo")
     style_files = _named((find(str(each)) for each in settings.style), "style")
     styles = {name: read(path) for name, path in style_files.items()}
     faults = [_fault(path, size) for path, size in product(named.values(), settings.size)]

@@ -66,7 +66,7 @@ def root(given: Path) -> Path:
     """Where pictures are looked for: a folder, that of a file, what stands before a glob's first wildcard."""
     if given.is_dir():
         return given
-    if given.exists():
+    if os.path.lexists(given):
         return given.parent
     return Path(*itertools.takewhile(lambda part: not set(part) & set("*?["), given.parts))
 

@@ -21,9 +21,7 @@ logger = logging.getLogger(__name__)
 
 PhotoStream = Generator[tuple[str, Path | bytes], None, None]  # names with files or encoded pictures
 
-RUN = frozenset(
-    {".hydra", "metrics.csv", "last.ckpt", "calibration.json"}
-)  # any of them: a training's folder
+RUN = frozenset({".hydra", "calibration.json"})  # one of them is in every training's folder
 MADE = frozenset({"samples", "strengths.png"})  # its contact sheets
 ELSEWHERE = (
     "train on your own photos with data=folder data.path=FOLDER, or on the embedded ones with data=samples"
@@ -149,7 +147,8 @@ def find(
     """Pictures in folders, at any depth, in the order of the folders and of their names.
 
     Args:
-        folders: searched through symbolic links too, but each real folder once. Hidden files are left out.
+        folders: searched through symbolic links too, but each real folder once. Hidden files are left
+            out, and contact sheets of trainings.
         setting: that names the folders.
         leave_out: files not to return, such as the held-out ones.
         look_inside: whether files are read, so that copies of those are not returned either.

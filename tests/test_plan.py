@@ -185,3 +185,9 @@ def test_what_is_not_there_does_not_stop_the_others(home):
     assert [str(failure.photo) for failure in planned.failed] == ["none.png", "sample:none"]
     with pytest.raises(ImageError, match=r"no file or folder none\.png"):
         plan(["none.png", "neither.png"], "out", "night")
+
+
+def test_a_link_to_nothing_is_a_job_like_any_other(home):
+    save(home / "a.jpg")
+    (home / "gone.jpg").symlink_to("nowhere.jpg")
+    assert outputs(["a.jpg", "gone.jpg"], "out") == {"a.jpg": "out/a.jpg", "gone.jpg": "out/gone.jpg"}
