@@ -106,3 +106,9 @@ def test_scripts_are_executable_bash(script):
     assert script.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n#")
     subprocess.run(["bash", "-n", script], check=True)
     assert "set -euo pipefail" in script.read_text(encoding="utf-8")
+
+
+def test_what_ships_is_twelve_styles_in_fifteen_megabytes():
+    folder = ROOT / "fastnst" / "styles"
+    assert len(list(folder.glob("*.safetensors"))) == 12
+    assert sum(path.stat().st_size for path in folder.rglob("*.safetensors")) <= 15_000_000
