@@ -4,9 +4,10 @@
 
 Writes benchmarks/styles.json after each style, and goes on from there. Losses are each style's own, of photos
 that were not trained on: the network's, and how many evaluations L-BFGS needs from the photo to fall below it
-(it ends there, or after 100). Artefacts are ``fastnst.artefacts``, at three sizes, of all photos at the first
-and of half of them at the others. Strengths: style distance and content distance of one photo's pictures, at
-each strength, and how far strength 0 is from the photo. Networks see the grain that they were trained with.
+(it ends there, or after 100). Artefacts are ``fastnst.artefacts``, at three sizes, with the usual strokes, of
+all photos at the first and of half of them at the others. Strengths: style distance and content distance of
+one photo's pictures, at each strength, and how far strength 0 is from the photo. Networks see the grain that
+they were trained with.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from fastnst.gatys import optimise
 from fastnst.losses import PerceptualLoss
 from fastnst.pixels import unpacked
 from fastnst.settings import OptimiserSettings, recorded_loss
+from fastnst.strokes import usual
 from fastnst.style_file import Style
 from fastnst.vgg import choose_dtype
 
@@ -36,7 +38,7 @@ OUT = Path(__file__).with_name("styles.json")
 EVALUATIONS = 100  # of L-BFGS: the field's figure for what a network is worth is 50 to 100
 SIZES = (512, 1024, 2048)  # px, longer side, at which artefacts are looked for
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-HOW = {"losses": 1, "artefacts": 2, "strengths": 1}  # raised where what is measured changes
+HOW = {"losses": 1, "artefacts": 3, "strengths": 1}  # raised where what is measured changes
 
 
 def main() -> None:
@@ -125,7 +127,7 @@ def looked_over(style: Style, photos: list[Path], asked: argparse.Namespace) -> 
     for size in SIZES:
         chosen = photos if size == SIZES[0] else photos[::2]
         before = [images.load(path, size=size).pixels for path in chosen]
-        after = [paint(photo, engine, grain=grain(style)) for photo in before]
+        after = [paint(photo, engine, stroke=usual(*photo.shape[:2]), grain=grain(style)) for photo in before]
         scores = artefacts([*map(unpacked, before)], [*map(unpacked, after)], rgb)
         found[str(size)] = {name: round(score, 4) for name, score in scores.items()}
     return found

@@ -24,7 +24,7 @@ from fastnst.errors import ImageError
 from fastnst.grain import grained
 from fastnst.memory import too_large
 from fastnst.pixels import Bytes
-from fastnst.strokes import Scaled, brought_back
+from fastnst.strokes import Scaled, Underpainted, brought_back
 from fastnst.tiling import Tile, pooled, spread, tiles
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ def paint(
             f"picture is {photo.shape[1]}x{photo.shape[0]} px; at stroke {stroke:g} at least {need} px "
             "a side are needed"
         )
+    if stroke > 1:
+        reduced = scaled.part((0, 0, scaled.height, scaled.width))
+        left = None if memory is None else memory - PIXEL_BYTES * photo[..., 0].size
+        scaled = Underpainted(photo, paint(reduced, engine, grain=grain, memory=left))
 
     def part(box: Box) -> Bytes:
         seen = scaled.part(box)
@@ -76,7 +80,7 @@ def paint(
 
     if memory is None or at_once(photo.shape[0], photo.shape[1], engine, stroke) <= memory:
         painted: Bytes = engine.stylise(part((0, 0, scaled.height, scaled.width))[None])[0]
-        if stroke == 1:
+        if scaled.same:
             return painted
         picture = np.empty_like(photo)
         for tile in tiles(*photo.shape[:2], side=SIDE, overlap=0):
@@ -84,14 +88,20 @@ def paint(
             picture[top:bottom, left:right] = brought_back(painted, (0, 0), scaled, tile.kept)
         return picture
     try:
-        return _in_tiles(scaled, part, engine, memory - PIXEL_BYTES * photo.shape[0] * photo.shape[1])
+        return _in_tiles(scaled, part, engine, memory - _pixel_bytes(stroke) * photo[..., 0].size)
     except ImageError as err:  # which speaks of a tile
         raise ImageError(too_large(*photo.shape[:2])) from err
 
 
 def at_once(height: int, width: int, engine: Engine, stroke: float = 1.0) -> int:
     """Bytes with which ``paint`` does a picture of so many px at once, photo and picture among them."""
-    return engine.memory(int(height / stroke), int(width / stroke)) + PIXEL_BYTES * height * width
+    seen = min(1.0, stroke)
+    return engine.memory(int(height / seen), int(width / seen)) + _pixel_bytes(stroke) * height * width
+
+
+def _pixel_bytes(stroke: float) -> int:
+    """Of the photo and of its picture; with larger strokes of both reduced, too, at most as much."""
+    return PIXEL_BYTES * (2 if stroke > 1 else 1)
 
 
 def _in_tiles(scaled: Scaled, part: Callable[[Box], Bytes], engine: Engine, free: int) -> Bytes:

@@ -11,6 +11,7 @@ import numpy as np
 from fastnst.big_pictures import paint
 from fastnst.grain import USUAL
 from fastnst.pixels import LUMA, Bytes
+from fastnst.strokes import usual
 
 if TYPE_CHECKING:
     from fastnst.engines import Engine
@@ -26,7 +27,7 @@ def repaint(
     engine: Engine,
     *,
     keep_colours: bool = False,
-    stroke: float = 1.0,
+    stroke: float | None = None,
     grain: float = USUAL,
     memory: int | None = None,
     refine: Refine | None = None,
@@ -40,7 +41,7 @@ def repaint(
             al. (2016) did with luminance, "Preserving Color in Neural Artistic Style Transfer",
             https://arxiv.org/abs/1606.05897, section 5. They bring the painting to the photo's luminance
             before the transfer; here the painting is in the network already, so that step is left out.
-        stroke: size of the strokes, times what the network paints: see ``strokes``.
+        stroke: size of the strokes, times what the network paints: see ``strokes``. None for ``usual``.
         grain: what the network sees has so much of it: see ``grain``; 0 for none. Below strength 1 there is
             less. The photo's colours and alpha, and what ``refine`` is given, have none.
         memory: bytes that this may take, photo and picture among them: larger pictures are done in tiles.
@@ -50,6 +51,7 @@ def repaint(
     Raises:
         ImageError: the picture is too small, or too large for the memory.
     """
+    stroke = usual(photo.height, photo.width) if stroke is None else stroke
     picture = paint(photo.pixels, engine, stroke=stroke, grain=grain, memory=memory)
     if refine is not None:
         picture = refine(photo.pixels, picture)

@@ -1,26 +1,34 @@
-"""Strokes larger or smaller than a network paints them: it sees the photo at another scale.
+"""Strokes larger or smaller than a network paints them.
 
-A network's strokes have a size in px. So it is shown the photo reduced for larger strokes, enlarged for
-smaller ones, and its picture is brought back to the photo's size. A picture painted small lacks the photo's
-finest detail. That is added where, and as strongly as, the picture follows the photo: by the gain from
-luminance to picture in a small window, the a of the guided filter (He et al., 2013,
-https://doi.org/10.1109/TPAMI.2012.213, section 3). Where strokes go their own way the gain is about zero, so
-that no contour is drawn twice.
+A network's strokes have a size in px, so on large photos they are too fine to be seen. Painters begin with a
+broad brush: for larger strokes the network paints the photo reduced, and then the photo with that picture
+under it, half and half, at its own size. Broad strokes come of the one, crisp ones within them of the other.
+Wang et al. (2017), "Multimodal Transfer", https://arxiv.org/abs/1612.01895, section 3, train a network for
+each size; here one does them all. For smaller strokes it is shown the photo enlarged.
 """
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from fastnst.architectures import Box
-from fastnst.pixels import LUMA, Bytes, Floats
+from fastnst.pixels import Bytes
 
-RADIUS = 4  # px of the scaled photo, of the window in which a gain is measured
-NOISE = 6.0  # levels of luminance: what varies less than this brings nothing back
+SUITED = 450
+"""Px of the shorter side of pictures that strokes have the right size for as they are painted."""
+LEAST = 1.25
+"""Times the size as painted: what is nearer to it is not worth a second pass."""
+UNDERPAINTING = 0.5
+"""Of what the network sees last, the part that is the broad brush's picture; the rest is the photo."""
+
 LANCZOS = 3  # px that Lanczos reaches, at the smaller of two scales
+
+
+def usual(height: int, width: int) -> float:
+    """The size of strokes, times what the network paints, at which a picture shows them as small ones do."""
+    times = min(height, width) / SUITED
+    return times if times >= LEAST else 1.0
 
 
 class Scaled:
@@ -36,8 +44,7 @@ class Scaled:
         self.height, self.width = (max(1, round(side * scale)) for side in photo.shape[:2])
         self.down, self.across = self.height / photo.shape[0], self.width / photo.shape[1]
         self.same = (self.height, self.width) == photo.shape[:2]
-        support = math.ceil(LANCZOS * max(1, self.down, self.across)) + 1
-        self.margin = 0 if self.same else support + (2 * RADIUS if self.down < 1 else 0)
+        self.margin = 0 if self.same else math.ceil(LANCZOS * max(1, self.down, self.across)) + 1
         """px around a part that ``brought_back`` needs."""
 
     def part(self, box: Box) -> Bytes:
@@ -68,6 +75,26 @@ class Scaled:
         return top, left, bottom, right
 
 
+class Underpainted(Scaled):
+    """A photo with what a broad brush made of it shining through, of which only parts are ever made.
+
+    Args:
+        photo: uint8 (H, W, 3).
+        broad: uint8 (h, w, 3): the network's picture of the photo reduced.
+    """
+
+    def __init__(self, photo: Bytes, broad: Bytes) -> None:
+        super().__init__(photo, 1)
+        self.broad = broad
+        self.scales = broad.shape[0] / self.height, broad.shape[1] / self.width
+
+    def part(self, box: Box) -> Bytes:
+        """A part of it, uint8 (bottom - top, right - left, 3)."""
+        above = Image.fromarray(np.ascontiguousarray(super().part(box)))
+        below = Image.fromarray(_resized(self.broad, (0, 0), box, self.scales))
+        return np.asarray(Image.blend(above, below, UNDERPAINTING))
+
+
 def brought_back(painted: Bytes, corner: tuple[int, int], scaled: Scaled, box: Box) -> Bytes:
     """A part of the picture at the photo's own size.
 
@@ -80,68 +107,23 @@ def brought_back(painted: Bytes, corner: tuple[int, int], scaled: Scaled, box: B
     Returns:
         uint8 (bottom - top, right - left, 3).
     """
-    top, left, bottom, right = box
     if scaled.same:
+        top, left, bottom, right = box
         return painted[top - corner[0] : bottom - corner[0], left - corner[1] : right - corner[1]]
-    scales = scaled.down, scaled.across
-    picture = _resized(painted, corner, box, scales)
-    if scaled.down >= 1:
-        return picture
-    near = scaled.around(box, scaled.margin)
-    inner = painted[near[0] - corner[0] : near[2] - corner[0], near[1] - corner[1] : near[3] - corner[1]]
-    small = _luma(scaled.part(near))
-    gains = _gains(small, inner.astype(np.float32))  # (h, w, 3)
-    fine = _luma(scaled.photo[top:bottom, left:right]) - _resized(small, near[:2], box, scales)
-    change = _resized(gains, near[:2], box, scales)
-    change *= fine[..., None]
-    change += picture
-    levels: Bytes = np.rint(change.clip(0, 255, out=change)).astype(np.uint8)
-    return levels
+    return _resized(painted, corner, box, (scaled.down, scaled.across))
 
 
-def _gains(guide: Floats, picture: Floats) -> Floats:
-    """How much of a change of the guide (h, w) each channel of the picture (h, w, 3) has, 0 to 1.5."""
-    mean = _window(guide)
-    variance = _window(guide * guide) - mean * mean
-    gains = np.empty_like(picture)
-    for channel in range(3):
-        values = picture[..., channel]
-        covariance = _window(guide * values) - mean * _window(values)
-        gains[..., channel] = covariance / (variance + NOISE**2)
-    return gains.clip(0, 1.5, out=gains)
-
-
-def _window(values: Floats) -> Floats:
-    """Means over windows of ``RADIUS`` px to each side, of as much of them as there is."""
-    for axis in (0, 1):
-        length = values.shape[axis]
-        sums = np.concatenate([np.zeros_like(values.take([0], axis)), values.cumsum(axis, np.float64)], axis)
-        ends = np.minimum(np.arange(length) + RADIUS + 1, length)
-        starts = np.maximum(np.arange(length) - RADIUS, 0)
-        counts = (ends - starts).reshape((-1, 1) if axis == 0 else (1, -1))
-        values = ((sums.take(ends, axis) - sums.take(starts, axis)) / counts).astype(np.float32)
-    return values
-
-
-def _luma(pixels: Bytes) -> Floats:
-    """``(H, W, 3)`` to ``(H, W)``, in levels."""
-    luma: Floats = np.matmul(pixels, np.array(LUMA, np.float32), dtype=np.float32)
-    return luma
-
-
-def _resized(
-    pixels: NDArray[Any], corner: tuple[int, int], box: Box, scales: tuple[float, float]
-) -> NDArray[Any]:
+def _resized(pixels: Bytes, corner: tuple[int, int], box: Box, scales: tuple[float, float]) -> Bytes:
     """A part of a picture at another size, the same whatever part is asked for and however much is at hand.
 
     Args:
-        pixels: (h, w) floats, (h, w, 3) bytes or floats: at least what ``box`` and the filter's reach need.
+        pixels: uint8 (h, w, 3): at least what ``box`` and the filter's reach need.
         corner: their top and left in the picture that they are of, px.
         box: the part wanted, px of the resized picture.
         scales: px of the picture they are of for each px of the resized one, down and across.
 
     Returns:
-        (bottom - top, right - left) or (bottom - top, right - left, 3).
+        uint8 (bottom - top, right - left, 3).
     """
     down, across = scales
     top, left, bottom, right = box
@@ -162,12 +144,7 @@ def _resized(
     method = Image.Resampling.LANCZOS if down > 1 else Image.Resampling.BICUBIC
     rows, columns = bottom - top, right - left
 
-    def resize(plane: NDArray[Any]) -> NDArray[Any]:
-        image = Image.fromarray(np.ascontiguousarray(plane))
-        # Rows apart from columns: in which order Pillow does both depends on the part's size, and rounds.
-        wide = image.resize((columns, image.height), method, box=(region[0], 0, region[2], image.height))
-        return np.array(wide.resize((columns, rows), method, box=(0, region[1], columns, region[3])))
-
-    if pixels.dtype == np.uint8 or pixels.ndim == 2:
-        return resize(pixels)
-    return np.stack([resize(pixels[..., channel]) for channel in range(pixels.shape[2])], -1)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    # Rows apart from columns: in which order Pillow does both depends on the part's size, and rounds.
+    wide = image.resize((columns, image.height), method, box=(region[0], 0, region[2], image.height))
+    return np.asarray(wide.resize((columns, rows), method, box=(0, region[1], columns, region[3])))

@@ -130,12 +130,12 @@ def measure(found: Network, cells: Sequence[Cell]) -> list[Measured]:
     for cell in cells:
         file = samples.resolve(str(cell.settings.content))
         photo = images.load(file, size=cell.settings.size)
-        made = repaint(photo, engine)
+        made = repaint(photo, engine, stroke=1)
         images.save(_out(cell), made)
         times = []
         for _ in range(RUNS):
             start = perf_counter()
-            repaint(photo, engine)
+            repaint(photo, engine, stroke=1)
             times.append(perf_counter() - start)
         rgb = images.read(file, size=cell.settings.size).rgb
         picture = unpacked(made.pixels)

@@ -26,6 +26,7 @@ from fastnst.pixels import decode_bytes, fitted
 from fastnst.plan import Failure, Job, Plan
 from fastnst.progress import Progress, Report
 from fastnst.repaint import Refine, repaint
+from fastnst.strokes import usual
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -74,7 +75,7 @@ def stylise(
     *,
     size: int | None = None,
     keep_colours: bool = False,
-    stroke: float = 1.0,
+    stroke: float | None = None,
     grain: float = USUAL,
     max_pixels: int = MAX_PIXELS,
     quality: int = 95,
@@ -124,7 +125,8 @@ def stylise(
                 width, height = image.size if size is None else fitted(image.size, size)
                 images.format_of(job.output, height, width, quality)
                 pixels = image.size[0] * image.size[1] + height * width
-                whole = at_once(height, width, engine, stroke)
+                times = usual(height, width) if stroke is None else stroke
+                whole = at_once(height, width, engine, times)
                 if whole > memory:
                     more = math.ceil(whole / 1e8) / 10
                     notes.append(f"done in tiles, many times slower; with --memory {more:g}GB it is not")
@@ -224,7 +226,7 @@ def calls_at_once(
     plan: Plan,
     *,
     size: int | None = None,
-    stroke: float = 1.0,
+    stroke: float | None = None,
     max_pixels: int = MAX_PIXELS,
     threads: int | None = None,
     memory: int | None = None,
@@ -249,7 +251,7 @@ def calls_at_once(
             opened(job.photo, size=size, min_side=1, max_pixels=max_pixels) as (image, _),
         ):
             width, height = image.size if size is None else fitted(image.size, size)
-            largest = max(largest, width * height / stroke**2)
+            largest = max(largest, width * height / min(1, stroke or 1) ** 2)
     threads = threads or _cores()
     fit = (budget() if memory is None else memory) >= threads * largest * NETWORK_BYTES
     return threads if fit and len(plan.jobs) >= threads else 1

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tiny_style
+from PIL import Image
 
 from fastnst import big_pictures, images, samples, style_file
 from fastnst.big_pictures import paint
@@ -67,6 +68,19 @@ def test_memory_decides_between_tiles_and_whole(engine, monkeypatch):
     assert seen == [(1, 100, 140, 3)]
     paint(pixels, engine, memory=enough - 1)
     assert len(seen) > 2
+
+
+def test_a_broad_brush_comes_first_and_shines_through(engine, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        engine, "stylise", lambda pictures, *, statistics=None: (seen.append(pictures[0]), 255 - pictures)[1]
+    )
+    pixels = photo(60, 90)
+    picture = paint(pixels, engine, stroke=2.5)
+    assert [one.shape for one in seen] == [(24, 36, 3), (60, 90, 3)]
+    broad = np.asarray(Image.fromarray(255 - seen[0]).resize((90, 60), Image.Resampling.BICUBIC))
+    assert np.abs(seen[1] - (pixels.astype(int) + broad) / 2).max() <= 2
+    np.testing.assert_array_equal(picture, 255 - seen[1])
 
 
 def test_of_a_huge_picture_a_sample_is_measured(engine, monkeypatch):

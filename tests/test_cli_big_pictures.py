@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny_style
 
-from fastnst import big_pictures, images, stylise
+from fastnst import big_pictures, images, strokes, stylise
 from fastnst.cli import main
 
 STYLISE = ["stylise", "photo.png", "-s", "tiny.safetensors", "--precision", "float32", "--device", "cpu"]
@@ -48,8 +48,17 @@ def test_strokes_of_another_size_give_another_picture_of_the_same_size(large):
     assert np.abs(picture("0.5.png") - picture("1.png")).mean() > 2
 
 
+def test_strokes_are_usual_ones_unless_told_otherwise(large, monkeypatch):
+    monkeypatch.setattr(strokes, "SUITED", 45)
+    assert main([*STYLISE, "-o", "usual.png"]) == 0
+    assert main([*STYLISE, "-o", "twice.png", "--stroke", "2"]) == 0
+    assert main([*STYLISE, "-o", "plain.png", "--stroke", "1"]) == 0
+    np.testing.assert_array_equal(picture("usual.png"), picture("twice.png"))
+    assert np.abs(picture("usual.png") - picture("plain.png")).mean() > 2
+
+
 @pytest.mark.parametrize(("option", "value", "status", "message"), [
-    ("--stroke", "3", 2, "3.0 is not in the range 0.5<=x<=2"),
+    ("--stroke", "33", 2, "33.0 is not in the range 0.5<=x<=32"),
     ("--stroke", "nan", 2, "nan is not a number"),
     ("--memory", "lots", 1, "fastnst: 'lots' is no size of memory: write 2GB or 500MB"),
 ])  # fmt: skip

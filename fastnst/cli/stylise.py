@@ -57,11 +57,10 @@ Examples:
 )
 @click.option(
     "--stroke",
-    type=click.FloatRange(0.5, 2),
-    default=1.0,
-    show_default=True,
-    metavar="0.5..2",
-    help="Size of the strokes; big pictures may want larger ones.",
+    type=click.FloatRange(0.5, 32),
+    metavar="0.5..32",
+    help="Size of the largest strokes, times what the network paints in one pass: above 1 a broad brush goes "
+    "first. [default: 1, or as many times as the shorter side has 450 px, where that is 1.25 or more]",
 )
 @click.option(
     "--grain",
@@ -126,7 +125,7 @@ def command(
     strength: float,
     refine: int | None,
     keep_colours: bool,
-    stroke: float,
+    stroke: float | None,
     grain: float,
     quality: int,
     engine: str,
@@ -147,12 +146,14 @@ def command(
     The paths written go to stdout, sizes and times (without reading and writing) to stderr.
     """
     for name, value in (("--strength", strength), ("--stroke", stroke), ("--grain", grain)):
-        if math.isnan(value):  # of which click's range knows nothing
+        if value is not None and math.isnan(value):  # of which click's range knows nothing
             raise click.BadParameter("nan is not a number.", param_hint=f"'{name}'")
     if refine and workers:
         raise click.UsageError("--refine does one photo after the other: not with --workers.")
-    if refine and (strength != 1 or stroke != 1):
+    if refine and (strength != 1 or stroke not in (None, 1)):
         raise click.UsageError("--refine knows the style as it was trained: not with --strength or --stroke.")
+
+    stroke = 1 if refine else stroke
 
     from fastnst import style_file
     from fastnst.cli.bar import terminal_bar
