@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fastnst import config, images, losses, paintings, samples, style_file, vgg_weights
+from fastnst import config, files, images, losses, paintings, samples, style_file, vgg_weights
+from fastnst.environment import describe
 from fastnst.gatys import optimise
 from fastnst.report import sheet
 from fastnst.settings import OptimiserSettings, recorded_loss
@@ -70,7 +71,9 @@ def main() -> None:
         captions = [[row] * len(photos) for row in ("photo", "fixed", "automatic")]
         page = sheet(rows, captions=captions, height=asked.size)
         images.write(HERE / "sheets" / f"automatic-{name}.jpg", images.from_pil(page), quality=85)
-        (HERE / "automatic.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        about = {"environment": describe(packages=("torch",)), "paintings": found}
+        with files.atomic(HERE / "automatic.json") as partial:
+            partial.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         print(name, found[name], flush=True)
 
 

@@ -107,6 +107,11 @@ def slow_bfloat16(results: Results) -> str:
     return speed(results, "slow_bfloat16")
 
 
+def no_bfloat16(results: Results) -> str:
+    """The same on a processor that has none."""
+    return speed(results, "no_bfloat16")
+
+
 def gpu(results: Results) -> str:
     """The same on a GPU."""
     return speed(results, "gpu")
@@ -360,8 +365,10 @@ def warm_start(results: Results) -> str:
 
 def automatic(results: Results) -> str:
     """Raw distances by fixed weights and by automatic ones."""
-    rows = []
-    for name, ways in (results.read("automatic") or {}).items():
+    known, rows = results.read("automatic"), []
+    if known is None:
+        return MISSING
+    for name, ways in known["paintings"].items():
         for way, found in ways.items():
             layers = [f"{value:.3g}" for key, value in found.items() if key.startswith("raw/style/")]
             rows.append([name, way, str(found["size_px"]), f"{found['raw/content/relu3_3']:.3f}", *layers])
@@ -376,7 +383,7 @@ def automatic(results: Results) -> str:
         "relu4_1",
         "relu5_1",
     ]
-    return table(heads, rows) if rows else MISSING
+    return said(known["environment"]) + table(heads, rows)
 
 
 def edges(results: Results) -> str:
@@ -405,6 +412,35 @@ def grain(results: Results) -> str:
     head = said(known["environment"], photos=known["photos"], px=known["size"])
     heads = [f"{what} at {level}" for what in ("total", "style") for level in levels[1:]]
     return head + table(["style", "total without", *heads], rows)
+
+
+def strokes(results: Results) -> str:
+    """Losses of what is shown of large pictures, by one pass and with the usual strokes."""
+    known = (results.read("strokes") or {}).get("losses")
+    if known is None:
+        return MISSING
+    rows = []
+    for name, ways in known["styles"].items():
+        cells = [f"{way[key]:.3f}" for key in ("style", "content") for way in ways.values()]
+        rows.append([name, *cells])
+    ways = list(next(iter(known["styles"].values())))
+    heads = [f"{key}, {way}" for key in ("style", "content") for way in ways]
+    return said(known["environment"], photos=known["photos"]) + table(["style", *heads], rows)
+
+
+def stroke_times(results: Results) -> str:
+    """What the broad brush costs, by size."""
+    known = (results.read("strokes") or {}).get("times")
+    if known is None:
+        return MISSING
+    rows = []
+    for one in known["records"]:
+        ways = [one[way] for way in ("one pass", "usual")]
+        cells = [f"{number(way['ms'])} ({number(way['iqr'])})" for way in ways]
+        rows.append([one["px"], str(one["stroke"]), *cells, f"{ways[1]['ms'] / ways[0]['ms']:.2f}"])
+    head = said(known["environment"], rounds=known["rounds"])
+    heads = ["px", "usual stroke", "one pass, ms (IQR)", "usual, ms (IQR)", "times one pass"]
+    return f"{known['engine']}, {head}" + table(heads, rows)
 
 
 def refining(results: Results) -> str:
@@ -444,6 +480,7 @@ TABLES = {
     "folder": folder,
     "big_pictures": big_pictures,
     "slow_bfloat16": slow_bfloat16,
+    "no_bfloat16": no_bfloat16,
     "gpu": gpu,
     "styles": styles,
     "artefacts": artefacts,
@@ -451,6 +488,8 @@ TABLES = {
     "edges": edges,
     "automatic": automatic,
     "grain": grain,
+    "strokes": strokes,
+    "stroke_times": stroke_times,
     "refining": refining,
     "warm_start": warm_start,
     "step": step,

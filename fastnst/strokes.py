@@ -92,7 +92,7 @@ class Underpainted(Scaled):
         """A part of it, uint8 (bottom - top, right - left, 3)."""
         above = Image.fromarray(np.ascontiguousarray(super().part(box)))
         below = Image.fromarray(_resized(self.broad, (0, 0), box, self.scales))
-        return np.asarray(Image.blend(above, below, UNDERPAINTING))
+        return np.array(Image.blend(above, below, UNDERPAINTING))
 
 
 def brought_back(painted: Bytes, corner: tuple[int, int], scaled: Scaled, box: Box) -> Bytes:
@@ -147,4 +147,4 @@ def _resized(pixels: Bytes, corner: tuple[int, int], box: Box, scales: tuple[flo
     image = Image.fromarray(np.ascontiguousarray(pixels))
     # Rows apart from columns: in which order Pillow does both depends on the part's size, and rounds.
     wide = image.resize((columns, image.height), method, box=(region[0], 0, region[2], image.height))
-    return np.asarray(wide.resize((columns, rows), method, box=(0, region[1], columns, region[3])))
+    return np.array(wide.resize((columns, rows), method, box=(0, region[1], columns, region[3])))

@@ -6,7 +6,7 @@ import tiny_style
 import torch
 from PIL import Image
 
-from fastnst import cli, losses, memory, style_file, style_targets, tiled_loss, vgg_weights
+from fastnst import cli, losses, memory, strokes, style_file, style_targets, tiled_loss, vgg_weights
 from fastnst.blend import blend
 from fastnst.engines import open_engine
 from fastnst.images import load
@@ -70,6 +70,17 @@ def test_the_command_refines_several_photos(style, capsys):
         with Image.open(f"out/{name}") as refined, Image.open(f"plain/{name}") as plain:
             assert refined.size == plain.size
             assert np.abs(np.array(refined).astype(int) - np.array(plain)).max() > 2
+
+
+def test_refining_goes_on_from_one_pass_however_large_the_photo(style, monkeypatch):
+    tiny_style.save("large.png", tiny_style.noise(48, 64))
+    monkeypatch.setattr(strokes, "SUITED", 24)
+    argv = ["stylise", "large.png", "-s", "with.safetensors", "--device", "cpu"]
+    for name, options in (("refined", ["--refine", "1"]), ("pass", ["--stroke", "1"]), ("usual", [])):
+        assert cli.main([*argv, *options, "-o", f"{name}.png"]) == 0
+    refined, one_pass, usual = (load(f"{name}.png").pixels for name in ("refined", "pass", "usual"))
+    assert np.array_equal(refined, one_pass)
+    assert not np.array_equal(usual, one_pass)
 
 
 def test_one_photos_progress_is_that_of_its_evaluations(style, capsys):

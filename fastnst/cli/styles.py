@@ -29,7 +29,7 @@ KEYS = ("name", "title", "artist", "year")
 @click.option(
     "--size",
     type=click.IntRange(16),
-    default=640,
+    default=480,
     show_default=True,
     help="For --sheet: the photo's longer side, px.",
 )

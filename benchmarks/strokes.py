@@ -1,0 +1,145 @@
+"""The usual strokes beside those of one pass: losses of pictures as they are shown, time, and a sheet.
+
+    python benchmarks/strokes.py --photos FOLDER [losses times sheet]
+
+Writes benchmarks/strokes.json after each part, and benchmarks/sheets/strokes.jpg. Losses are each style's
+own, by what its style file keeps of the painting, of pictures of large photos reduced to the size at which
+strokes are as they are painted: what one sees of them on a screen. Times are of one photo at several sizes,
+with the first style, in turns.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from statistics import mean, median, quantiles
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastnst import config, files, images, losses, memory, samples, style_file, vgg_weights
+from fastnst.big_pictures import paint
+from fastnst.engines import Engine, open_engine
+from fastnst.environment import describe
+from fastnst.grain import USUAL
+from fastnst.pixels import Bytes, unpacked
+from fastnst.report import sheet
+from fastnst.run_settings import GatysSettings
+from fastnst.settings import recorded_loss
+from fastnst.strokes import LEAST, SUITED, Scaled, usual
+from fastnst.style_targets import stored
+from fastnst.vgg import choose_dtype
+
+HERE = Path(__file__).parent
+OUT = HERE / "strokes.json"
+TIMED = ((960, 640), (1200, 900), (1920, 1280), (4000, 3000))  # px
+SHOWN = ("great_wave", "starry_night", "the_scream", "wheat_field_with_cypresses")
+SHOWN_SIZE, PART = 1800, 360  # px, longer side of the sheet's photo, and sides of what is seen px by px
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=[], help="losses, times, sheet; default: all")
+    parser.add_argument("--photos", required=True, type=Path, help="a folder; small ones are passed over")
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    memory.keep_freed()  # as the commands do
+    paths = [path for path in sorted(asked.photos.iterdir()) if path.suffix.lower() in images.SUFFIXES]
+    every = [images.load(path).pixels for path in paths]
+    photos = [photo for photo in every if min(photo.shape[:2]) >= LEAST * SUITED]
+    found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.is_file() else {}
+    parts = {"losses": compared, "times": timed, "sheet": shown}
+    for name in asked.parts or parts:
+        made = parts[name](photos, asked.rounds)
+        if made is not None:
+            found[name] = {"environment": describe(packages=("torch", "openvino")), **made}
+            with files.atomic(OUT) as partial:
+                partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def both(photo: Bytes, engine: Engine) -> dict[str, Bytes]:
+    """What the network paints in one pass, and with the usual strokes."""
+    strokes = {"one pass": 1.0, "usual": usual(*photo.shape[:2])}
+    return {name: paint(photo, engine, stroke=stroke, grain=USUAL) for name, stroke in strokes.items()}
+
+
+def reduced(picture: Bytes) -> Bytes:
+    """As it is shown."""
+    scaled = Scaled(picture, SUITED / min(picture.shape[:2]))
+    return scaled.part((0, 0, scaled.height, scaled.width))
+
+
+def compared(photos: list[Bytes], rounds: int) -> dict[str, Any]:
+    """Style and content of what is shown, by style, means over photos."""
+    vgg = config.typed(GatysSettings, config.load("gatys", ["painting=own"])).vgg
+    weights = vgg_weights.load(vgg.weights, convention=vgg.convention)
+    dtype = choose_dtype("auto", "cpu")
+    by_style: dict[str, Any] = {}
+    for name, path in style_file.installed().items():
+        style = style_file.read(path)
+        engine = open_engine(style, precision="float32")
+        loss = losses.build(recorded_loss(style.record), weights, strength=1, dtype=dtype)
+        target = stored(style, weights)
+        seen: dict[str, list[dict[str, float]]] = {}
+        for photo in photos:
+            content = loss.content_target(tensor(reduced(photo)))
+            for way, picture in both(photo, engine).items():
+                with torch.no_grad():
+                    seen.setdefault(way, []).append(loss(tensor(reduced(picture)), content, target).values())
+        by_style[name] = {
+            way: {key: round(mean(one[key] for one in each), 4) for key in ("content", "style")}
+            for way, each in seen.items()
+        }
+        print(name, by_style[name], flush=True)
+    return {"photos": len(photos), "styles": by_style}
+
+
+def timed(photos: list[Bytes], rounds: int) -> dict[str, Any]:
+    """Ms of both, by size."""
+    engine = open_engine(style_file.read(next(iter(style_file.installed().values()))))
+    records = []
+    for width, height in TIMED:
+        photo = Scaled(photos[0], height / photos[0].shape[0]).part((0, 0, height, width))
+        strokes = {"one pass": 1.0, "usual": usual(height, width)}
+        times: dict[str, list[float]] = {name: [] for name in strokes}
+        for number in range(rounds + 1):
+            for name in list(strokes)[:: 1 if number % 2 else -1]:
+                start = perf_counter()
+                paint(photo, engine, stroke=strokes[name], grain=USUAL)
+                if number:  # the first warms up
+                    times[name].append(1000 * (perf_counter() - start))
+        record: dict[str, Any] = {"px": f"{width}x{height}", "stroke": round(strokes["usual"], 2)}
+        for name, each in times.items():
+            low, _, high = quantiles(each, n=4)
+            record[name] = {"ms": round(median(each), 1), "iqr": round(high - low, 1)}
+        records.append(record)
+        print(record, flush=True)
+    return {"engine": engine.description, "rounds": rounds, "records": records}
+
+
+def shown(photos: list[Bytes], rounds: int) -> None:
+    """Some styles on one photo: the whole, and a part px by px; one pass above, usual strokes below."""
+    photo = images.load(samples.photo("coffee"), size=SHOWN_SIZE).pixels
+    top, left = photo.shape[0] // 3, photo.shape[1] // 2
+    pairs = [both(photo, open_engine(style_file.read(style_file.find(name)))) for name in SHOWN]
+    rows = []
+    for way in ("one pass", "usual"):
+        pictures = [unpacked(pair[way]) for pair in pairs]
+        rows += [
+            pictures,
+            [picture[:, top : top + PART, left : left + PART * 3 // 2] for picture in pictures],
+        ]
+    captions = [[f"{name}, {way}" for name in SHOWN] for way in ("one pass", "1:1", "usual strokes", "1:1")]
+    page = sheet(rows, captions=captions, height=PART)
+    images.write(HERE / "sheets" / "strokes.jpg", images.from_pil(page), quality=85)
+
+
+def tensor(photo: Bytes) -> Tensor:
+    """As the loss takes it."""
+    return torch.from_numpy(unpacked(photo))[None]
+
+
+if __name__ == "__main__":
+    main()
