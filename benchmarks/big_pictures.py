@@ -51,7 +51,7 @@ def poster(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     photo, picture = work / "poster.jpg", asked.out / "poster.jpg" if asked.out else work / "picture.jpg"
     made(*POSTER).save(photo, quality=92)
     command = [sys.executable, "-m", "fastnst", "stylise", str(photo), "-s", asked.style]
-    taken = measured([*command, "-o", str(picture), "--memory", "2GB"])
+    taken = measured([*command, "-o", str(picture), "--memory", "2GB", "--stroke", "1"])
     Image.MAX_IMAGE_PIXELS = math.prod(POSTER)
     with Image.open(picture) as image:
         size = image.size
@@ -67,7 +67,8 @@ def tiles(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     made(*MIDDLE).save(file, quality=92)
     command = [sys.executable, "-m", "fastnst", "stylise", str(file), "-s", asked.style]
     for memory in ("2GB", "300MB", "200MB"):
-        taken = measured([*command, "--memory", memory, "-o", str(work / "middle.png")])
+        options = ["--memory", memory, "--stroke", "1"]
+        taken = measured([*command, *options, "-o", str(work / "middle.png")])
         found["processes"][memory] = {
             "seconds": round(taken.ms / 1000, 1),
             "peak_mb": round(taken.peak_mb),

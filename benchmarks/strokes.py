@@ -5,7 +5,7 @@
 Writes benchmarks/strokes.json after each part, and benchmarks/sheets/strokes.jpg. Losses are each style's
 own, by what its style file keeps of the painting, of pictures of large photos reduced to the size at which
 strokes are as they are painted: what one sees of them on a screen. Times are of one photo at several sizes,
-with the first style, in turns.
+in one style, in turns.
 """
 
 import argparse
@@ -35,6 +35,7 @@ HERE = Path(__file__).parent
 OUT = HERE / "strokes.json"
 TIMED = ((960, 640), (1200, 900), (1920, 1280), (4000, 3000))  # px
 SHOWN = ("great_wave", "starry_night", "the_scream", "wheat_field_with_cypresses")
+ROUNDS = 11
 SHOWN_SIZE, PART = 1800, 360  # px, longer side of the sheet's photo, and sides of what is seen px by px
 
 
@@ -43,20 +44,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=[], help="losses, times, sheet; default: all")
     parser.add_argument("--photos", required=True, type=Path, help="a folder; small ones are passed over")
-    parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
     memory.keep_freed()  # as the commands do
     paths = [path for path in sorted(asked.photos.iterdir()) if path.suffix.lower() in images.SUFFIXES]
     every = [images.load(path).pixels for path in paths]
     photos = [photo for photo in every if min(photo.shape[:2]) >= LEAST * SUITED]
     found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.is_file() else {}
-    parts = {"losses": compared, "times": timed, "sheet": shown}
-    for name in asked.parts or parts:
-        made = parts[name](photos, asked.rounds)
-        if made is not None:
-            found[name] = {"environment": describe(packages=("torch", "openvino")), **made}
-            with files.atomic(OUT) as partial:
-                partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    parts = {"losses": compared, "times": timed}
+    for name in asked.parts or (*parts, "sheet"):
+        if name == "sheet":
+            shown()
+            continue
+        made = parts[name](photos)
+        found[name] = {"environment": describe(packages=("torch", "openvino")), **made}
+        with files.atomic(OUT) as partial:
+            partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def both(photo: Bytes, engine: Engine) -> dict[str, Bytes]:
@@ -71,7 +73,7 @@ def reduced(picture: Bytes) -> Bytes:
     return scaled.part((0, 0, scaled.height, scaled.width))
 
 
-def compared(photos: list[Bytes], rounds: int) -> dict[str, Any]:
+def compared(photos: list[Bytes]) -> dict[str, Any]:
     """Style and content of what is shown, by style, means over photos."""
     vgg = config.typed(GatysSettings, config.load("gatys", ["painting=own"])).vgg
     weights = vgg_weights.load(vgg.weights, convention=vgg.convention)
@@ -96,15 +98,15 @@ def compared(photos: list[Bytes], rounds: int) -> dict[str, Any]:
     return {"photos": len(photos), "styles": by_style}
 
 
-def timed(photos: list[Bytes], rounds: int) -> dict[str, Any]:
-    """Ms of both, by size."""
-    engine = open_engine(style_file.read(next(iter(style_file.installed().values()))))
+def timed(photos: list[Bytes]) -> dict[str, Any]:
+    """Ms of both, by size, in turns."""
+    engine = open_engine(style_file.read(style_file.find(SHOWN[0])))
     records = []
     for width, height in TIMED:
         photo = Scaled(photos[0], height / photos[0].shape[0]).part((0, 0, height, width))
         strokes = {"one pass": 1.0, "usual": usual(height, width)}
         times: dict[str, list[float]] = {name: [] for name in strokes}
-        for number in range(rounds + 1):
+        for number in range(ROUNDS + 1):
             for name in list(strokes)[:: 1 if number % 2 else -1]:
                 start = perf_counter()
                 paint(photo, engine, stroke=strokes[name], grain=USUAL)
@@ -116,11 +118,12 @@ def timed(photos: list[Bytes], rounds: int) -> dict[str, Any]:
             record[name] = {"ms": round(median(each), 1), "iqr": round(high - low, 1)}
         records.append(record)
         print(record, flush=True)
-    return {"engine": engine.description, "rounds": rounds, "records": records}
+    facts = {"style": SHOWN[0], "threads": torch.get_num_threads(), "rounds": ROUNDS}
+    return {"engine": engine.description, **facts, "records": records}
 
 
-def shown(photos: list[Bytes], rounds: int) -> None:
-    """Some styles on one photo: the whole, and a part px by px; one pass above, usual strokes below."""
+def shown() -> None:
+    """Some styles on one enlarged photo: the whole, and a part px by px; one pass above, usual ones below."""
     photo = images.load(samples.photo("coffee"), size=SHOWN_SIZE).pixels
     top, left = photo.shape[0] // 3, photo.shape[1] // 2
     pairs = [both(photo, open_engine(style_file.read(style_file.find(name)))) for name in SHOWN]

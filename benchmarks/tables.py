@@ -438,9 +438,9 @@ def stroke_times(results: Results) -> str:
         ways = [one[way] for way in ("one pass", "usual")]
         cells = [f"{number(way['ms'])} ({number(way['iqr'])})" for way in ways]
         rows.append([one["px"], str(one["stroke"]), *cells, f"{ways[1]['ms'] / ways[0]['ms']:.2f}"])
-    head = said(known["environment"], rounds=known["rounds"])
+    head = said(known["environment"], threads=known["threads"], rounds=known["rounds"])
     heads = ["px", "usual stroke", "one pass, ms (IQR)", "usual, ms (IQR)", "times one pass"]
-    return f"{known['engine']}, {head}" + table(heads, rows)
+    return f"{known['style']}, {known['engine']}, {head}" + table(heads, rows)
 
 
 def refining(results: Results) -> str:

@@ -24,7 +24,7 @@ from fastnst.errors import ImageError
 from fastnst.grain import grained
 from fastnst.memory import too_large
 from fastnst.pixels import Bytes
-from fastnst.strokes import Scaled, Underpainted, brought_back
+from fastnst.strokes import UNDERPAINTING, Scaled, Underpainted, brought_back
 from fastnst.tiling import Tile, pooled, spread, tiles
 
 if TYPE_CHECKING:
@@ -71,7 +71,11 @@ def paint(
     if stroke > 1:
         reduced = scaled.part((0, 0, scaled.height, scaled.width))
         left = None if memory is None else memory - PIXEL_BYTES * photo[..., 0].size
-        scaled = Underpainted(photo, paint(reduced, engine, grain=grain, memory=left))
+        try:
+            broad = paint(reduced, engine, grain=grain, memory=left)
+        except ImageError as err:  # which speaks of the photo reduced
+            raise ImageError(too_large(*photo.shape[:2])) from err
+        scaled = Underpainted(photo, broad, UNDERPAINTING * min(1.0, engine.strength))
 
     def part(box: Box) -> Bytes:
         seen = scaled.part(box)
@@ -95,6 +99,7 @@ def paint(
 
 def at_once(height: int, width: int, engine: Engine, stroke: float = 1.0) -> int:
     """Bytes with which ``paint`` does a picture of so many px at once, photo and picture among them."""
+    stroke = stroke if engine.strength else 1.0
     seen = min(1.0, stroke)
     return engine.memory(int(height / seen), int(width / seen)) + _pixel_bytes(stroke) * height * width
 

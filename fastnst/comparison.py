@@ -165,7 +165,7 @@ class Judge:
 
 
 def run_network(photo: Bytes, style: Style, *, device: str) -> tuple[Bytes, dict[str, Any]]:
-    """The network's picture, and what it takes, in float32.
+    """The network's picture by one pass, and what it takes, in float32.
 
     Args:
         photo: (H, W, 3).

@@ -41,7 +41,8 @@ def repaint(
             al. (2016) did with luminance, "Preserving Color in Neural Artistic Style Transfer",
             https://arxiv.org/abs/1606.05897, section 5. They bring the painting to the photo's luminance
             before the transfer; here the painting is in the network already, so that step is left out.
-        stroke: size of the strokes, times what the network paints: see ``strokes``. None for ``usual``.
+        stroke: size of the strokes, times what the network paints: see ``strokes``. None for ``usual``, or
+            with ``refine``, which knows the style as it was trained, for 1.
         grain: what the network sees has so much of it: see ``grain``; 0 for none. Below strength 1 there is
             less. The photo's colours and alpha, and what ``refine`` is given, have none.
         memory: bytes that this may take, photo and picture among them: larger pictures are done in tiles.
@@ -51,13 +52,20 @@ def repaint(
     Raises:
         ImageError: the picture is too small, or too large for the memory.
     """
-    stroke = usual(photo.height, photo.width) if stroke is None else stroke
+    stroke = settled(stroke, photo.height, photo.width, refine)
     picture = paint(photo.pixels, engine, stroke=stroke, grain=grain, memory=memory)
     if refine is not None:
         picture = refine(photo.pixels, picture)
     if keep_colours:
         picture = _in_colours_of(photo.pixels, picture)
     return replace(photo, pixels=picture)
+
+
+def settled(stroke: float | None, height: int, width: int, refine: Refine | None) -> float:
+    """The size of the strokes that ``repaint`` gives a picture of so many px."""
+    if stroke is None:
+        return 1.0 if refine is not None else usual(height, width)
+    return stroke
 
 
 def _in_colours_of(photo: Bytes, picture: Bytes) -> Bytes:

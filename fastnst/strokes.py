@@ -16,17 +16,17 @@ from fastnst.architectures import Box
 from fastnst.pixels import Bytes
 
 SUITED = 450
-"""Px of the shorter side of pictures that strokes have the right size for as they are painted."""
+"""Px of a picture's shorter side for which strokes have the right size as the network paints them."""
 LEAST = 1.25
-"""Times the size as painted: what is nearer to it is not worth a second pass."""
+"""Times that size: pictures nearer to it are not worth a second pass."""
 UNDERPAINTING = 0.5
-"""Of what the network sees last, the part that is the broad brush's picture; the rest is the photo."""
+"""Of what the network sees last, the share of the broad brush's picture; the rest is the photo."""
 
 LANCZOS = 3  # px that Lanczos reaches, at the smaller of two scales
 
 
 def usual(height: int, width: int) -> float:
-    """The size of strokes, times what the network paints, at which a picture shows them as small ones do."""
+    """The size of strokes, times what the network paints, that keeps their share of the shorter side."""
     times = min(height, width) / SUITED
     return times if times >= LEAST else 1.0
 
@@ -81,22 +81,23 @@ class Underpainted(Scaled):
     Args:
         photo: uint8 (H, W, 3).
         broad: uint8 (h, w, 3): the network's picture of the photo reduced.
+        share: of ``broad``; of the photo it is the rest.
     """
 
-    def __init__(self, photo: Bytes, broad: Bytes) -> None:
+    def __init__(self, photo: Bytes, broad: Bytes, share: float = UNDERPAINTING) -> None:
         super().__init__(photo, 1)
-        self.broad = broad
+        self.broad, self.share = broad, share
         self.scales = broad.shape[0] / self.height, broad.shape[1] / self.width
 
     def part(self, box: Box) -> Bytes:
         """A part of it, uint8 (bottom - top, right - left, 3)."""
         above = Image.fromarray(np.ascontiguousarray(super().part(box)))
         below = Image.fromarray(_resized(self.broad, (0, 0), box, self.scales))
-        return np.array(Image.blend(above, below, UNDERPAINTING))
+        return np.array(Image.blend(above, below, self.share))
 
 
 def brought_back(painted: Bytes, corner: tuple[int, int], scaled: Scaled, box: Box) -> Bytes:
-    """A part of the picture at the photo's own size.
+    """A part of the picture of a photo that was enlarged, or left as it is, at the photo's own size.
 
     Args:
         painted: uint8 (h, w, 3): the network's picture of a part of ``scaled``, ``scaled.margin`` around it.

@@ -25,8 +25,7 @@ from fastnst.opening import MAX_PIXELS, opened
 from fastnst.pixels import decode_bytes, fitted
 from fastnst.plan import Failure, Job, Plan
 from fastnst.progress import Progress, Report
-from fastnst.repaint import Refine, repaint
-from fastnst.strokes import usual
+from fastnst.repaint import Refine, repaint, settled
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -125,8 +124,7 @@ def stylise(
                 width, height = image.size if size is None else fitted(image.size, size)
                 images.format_of(job.output, height, width, quality)
                 pixels = image.size[0] * image.size[1] + height * width
-                times = usual(height, width) if stroke is None else stroke
-                whole = at_once(height, width, engine, times)
+                whole = at_once(height, width, engine, settled(stroke, height, width, refine))
                 if whole > memory:
                     more = math.ceil(whole / 1e8) / 10
                     notes.append(f"done in tiles, many times slower; with --memory {more:g}GB it is not")

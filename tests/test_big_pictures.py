@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import tiny_style
+from negative import Negative
 from PIL import Image
 
 from fastnst import big_pictures, images, samples, style_file
-from fastnst.big_pictures import paint
+from fastnst.big_pictures import at_once, paint
 from fastnst.engines import open_engine
 from fastnst.errors import ImageError
 
@@ -81,6 +82,41 @@ def test_a_broad_brush_comes_first_and_shines_through(engine, monkeypatch):
     broad = np.asarray(Image.fromarray(255 - seen[0]).resize((90, 60), Image.Resampling.BICUBIC))
     assert np.abs(seen[1] - (pixels.astype(int) + broad) / 2).max() <= 2
     np.testing.assert_array_equal(picture, 255 - seen[1])
+
+
+@pytest.mark.parametrize(("strength", "most"), [(0.05, 3), (1, 40)])
+def test_with_less_strength_less_shines_through(strength, most):
+    class Mirror(Negative):
+        def stylise(self, pictures, *, statistics=None):
+            return pictures
+
+    engine, pixels = Mirror(), tiny_style.noise(90, 120)
+    engine.strength = strength
+    blurred = np.abs(paint(pixels, engine, stroke=3).astype(int) - pixels).mean()
+    assert most / 3 < blurred < most
+
+
+def test_tiles_are_the_whole_where_a_sample_is_measured_below_broad_strokes(engine, monkeypatch):
+    pixels = photo(130, 190)
+    monkeypatch.setattr(big_pictures, "MEASURED", 1)
+    monkeypatch.setattr(big_pictures, "SAMPLED", 10**9)
+    whole = paint(pixels, engine, stroke=2)
+    assert np.abs(paint(pixels, engine, stroke=2, memory=LITTLE).astype(int) - whole).mean() < 2
+
+
+def test_broad_strokes_take_as_much_again_for_both_reduced(engine):
+    one_pass = at_once(60, 90, engine)
+    assert at_once(60, 90, engine, 2) - one_pass == 6 * 60 * 90
+    assert at_once(60, 90, engine, 0.5) == engine.memory(120, 180) + 6 * 60 * 90
+    engine = Negative()
+    engine.strength = 0
+    assert at_once(60, 90, engine, 2) == at_once(60, 90, engine, 0.5) == at_once(60, 90, engine)
+
+
+def test_what_is_too_much_is_so_for_the_photo_not_for_the_photo_reduced():
+    engine = Negative(batch=0)
+    with pytest.raises(ImageError, match="90x60 px"):
+        paint(photo(60, 90), engine, stroke=2)
 
 
 def test_of_a_huge_picture_a_sample_is_measured(engine, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import tiny_style
 from made_pictures import noise
 
-from fastnst import big_pictures, style_file
+from fastnst import big_pictures, strokes, style_file
 from fastnst.engines import open_engine
 from fastnst.grain import grained
 from fastnst.images import Photo
@@ -66,3 +66,12 @@ def test_the_photo_is_left_alone(photo, engine):
     before = photo.pixels.copy()
     repaint(photo, engine, keep_colours=True, stroke=0.7, memory=1)
     np.testing.assert_array_equal(photo.pixels, before)
+
+
+def test_large_photos_get_their_usual_strokes_unless_they_are_refined(photo, engine, monkeypatch):
+    monkeypatch.setattr(strokes, "SUITED", 35)
+    usual, twice, one_pass = (repaint(photo, engine, stroke=stroke).pixels for stroke in (None, 2, 1))
+    np.testing.assert_array_equal(usual, twice)
+    assert not np.array_equal(usual, one_pass)
+    refined = repaint(photo, engine, refine=lambda photo, picture: picture).pixels
+    np.testing.assert_array_equal(refined, one_pass)

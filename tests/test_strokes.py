@@ -67,7 +67,7 @@ def test_a_broad_brush_shines_through_by_half():
 
 @pytest.mark.parametrize(
     ("height", "width", "times"),
-    [(16, 16, 1), (480, 640, 1), (561, 4000, 1), (900, 1200, 2), (4000, 3000, 3000 / 450)],
+    [(16, 16, 1), (562, 4000, 1), (563, 563, 563 / 450), (900, 1200, 2), (4000, 3000, 3000 / 450)],
 )
 def test_strokes_grow_with_the_picture(height, width, times):
     assert usual(height, width) == times

@@ -40,7 +40,7 @@ Examples:
     default=1.0,
     show_default=True,
     metavar=f"0..{STRONGEST}",
-    help="How much of the style: 0 gives the photo back, 1 what was trained.",
+    help="How much of the style: 0 gives the photo back, 1 what was trained for.",
 )
 @click.option(
     "--refine",
@@ -152,8 +152,6 @@ def command(
         raise click.UsageError("--refine does one photo after the other: not with --workers.")
     if refine and (strength != 1 or stroke not in (None, 1)):
         raise click.UsageError("--refine knows the style as it was trained: not with --strength or --stroke.")
-
-    stroke = 1 if refine else stroke
 
     from fastnst import style_file
     from fastnst.cli.bar import terminal_bar
