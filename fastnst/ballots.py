@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Container, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -112,7 +112,8 @@ class Ballots:
             elif (fault := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(" ".join(fault.split()))
             connection.execute("COMMIT")
-            if empty:
+            connection.execute("PRAGMA busy_timeout = 0")
+            with suppress(sqlite3.OperationalError):  # others are at it; who opens the file next tries again
                 connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
 
     def next(self, contest: Contest, voter: str, *, without: Container[str] = ()) -> Ballot | None:

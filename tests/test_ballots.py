@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,25 @@ def test_voters_at_once_lose_nothing_in_threads_and_processes(three, tmp_path):
     kept = rows(Ballots(root / "votes.sqlite"), "SELECT token FROM ballots WHERE choice IS NOT NULL")
     assert len(told) == 160
     assert {token for (token,) in kept} == set(told)
+
+
+class Busy(sqlite3.Connection):
+    """Where several make a file at once, SQLite may refuse to change its journal, however long one waits."""
+
+    def execute(self, statement, *arguments):
+        if statement.startswith("PRAGMA journal_mode ="):
+            raise sqlite3.OperationalError("database is locked")
+        return super().execute(statement, *arguments)
+
+
+def test_a_file_whose_journal_others_hold_is_voted_in_and_gets_it_later(three, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Busy))
+        ballots = Ballots(tmp_path / "votes.sqlite")
+        judge(ballots, three, "ann", 3)
+    assert rows(ballots, "PRAGMA journal_mode") == [("delete",)]
+    assert rows(Ballots(ballots.path), "PRAGMA journal_mode") == [("wal",)]
+    assert len(rows(ballots, "SELECT token FROM ballots WHERE choice IS NOT NULL")) == 3
 
 
 def test_a_vote_goes_to_the_method_whose_picture_was_chosen(three, ballots):
