@@ -10,15 +10,16 @@ in one style, in turns.
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
-from statistics import mean, median, quantiles
-from time import perf_counter
+from statistics import mean
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from fastnst import config, files, images, losses, memory, samples, style_file, vgg_weights
+from fastnst.bench import interleaved, quartiles
 from fastnst.big_pictures import paint
 from fastnst.engines import Engine, open_engine
 from fastnst.environment import describe
@@ -105,17 +106,12 @@ def timed(photos: list[Bytes]) -> dict[str, Any]:
     for width, height in TIMED:
         photo = Scaled(photos[0], height / photos[0].shape[0]).part((0, 0, height, width))
         strokes = {"one pass": 1.0, "usual": usual(height, width)}
-        times: dict[str, list[float]] = {name: [] for name in strokes}
-        for number in range(ROUNDS + 1):
-            for name in list(strokes)[:: 1 if number % 2 else -1]:
-                start = perf_counter()
-                paint(photo, engine, stroke=strokes[name], grain=USUAL)
-                if number:  # the first warms up
-                    times[name].append(1000 * (perf_counter() - start))
+        calls = [partial(paint, photo, engine, stroke=each, grain=USUAL) for each in strokes.values()]
+        interleaved(calls, runs=1)  # warm-up
         record: dict[str, Any] = {"px": f"{width}x{height}", "stroke": round(strokes["usual"], 2)}
-        for name, each in times.items():
-            low, _, high = quantiles(each, n=4)
-            record[name] = {"ms": round(median(each), 1), "iqr": round(high - low, 1)}
+        for name, times in zip(strokes, interleaved(calls, runs=ROUNDS), strict=True):
+            ms, spread = quartiles([1000 * seconds for seconds in times])
+            record[name] = {"ms": round(ms, 1), "iqr": round(spread, 1)}
         records.append(record)
         print(record, flush=True)
     facts = {"style": SHOWN[0], "threads": torch.get_num_threads(), "rounds": ROUNDS}

@@ -57,6 +57,12 @@ def test_strokes_are_usual_ones_unless_told_otherwise(large, monkeypatch):
     assert np.abs(picture("usual.png") - picture("plain.png")).mean() > 2
 
 
+def test_the_help_says_where_broad_strokes_begin(capsys):
+    assert main(["stylise", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"the shorter side has {strokes.SUITED} px, where that is {strokes.LEAST} or more" in said
+
+
 @pytest.mark.parametrize(("option", "value", "status", "message"), [
     ("--stroke", "33", 2, "33.0 is not in the range 0.5<=x<=32"),
     ("--stroke", "nan", 2, "nan is not a number"),

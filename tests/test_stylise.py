@@ -112,6 +112,15 @@ def test_one_call_a_thread_for_small_photos_and_all_threads_together_for_large_o
     Path("x/0.png").write_text("no picture")
     assert work.calls_at_once(photos, threads=2, size=30) == 2
     assert work.calls_at_once(Plan(()), threads=2) == 1
+    enough = 2 * 16 * 22 * work.NETWORK_BYTES
+    for stroke, calls in (
+        (None, 2),
+        (1, 2),
+        (3, 2),
+        (0.5, 1),
+    ):  # larger strokes are painted at full size, too
+        assert work.calls_at_once(photos, threads=2, memory=enough, stroke=stroke) == calls
+    assert work.calls_at_once(photos, threads=2, memory=enough - 1, stroke=3) == 1
 
 
 @pytest.mark.parametrize("workers", [1, 4])
