@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 
@@ -38,7 +39,6 @@ from fastnst.pixels import Floats, packed, unpacked
 from fastnst.progress import Report
 from fastnst.report import trace_plot
 from fastnst.run_settings import GatysSettings
-from fastnst.settings import PaintingSettings
 from fastnst.style_record import versions
 from fastnst.tiled_loss import affordable_history, fitting
 from fastnst.vgg import choose_dtype
@@ -86,14 +86,17 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     photo_file = samples.resolve(settings.content)
     given = settings.masks or {}
     mixture = mixtures.chosen(settings.painting, settings.paintings or {}, given)
-    for painting, _ in mixture.values():
-        paintings.find(painting)
+    inputs = {
+        "photo": [photo_file],
+        "painting": [file for painting, _ in mixture.values() if (file := paintings.find(painting))],
+        "mask": [samples.resolve(file) for file in given.values()],
+    }
     photo = images.read(photo_file, size=settings.size, min_side=MIN_SIDE)
     for note in photo.notes:
         logger.warning("%s: %s", photo_file, note)
     read = {file: mixtures.read_mask(file, photo.height, photo.width) for file in given.values()}
     masks = {name: read[given[name]] for name in mixture if name in given}
-    _check_output(out, settings, [photo_file, *map(samples.resolve, given.values())], mixture)
+    _check_output(out, settings, inputs)
 
     device = devices.choose(settings.device)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
@@ -146,6 +149,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
     def on_snapshot(number: int, picture: Tensor) -> None:
         images.write(_snapshot(out, number), finished(picture))
 
+    begin = _initial(settings, rgb, next(iter(painted.values())))
     for earlier in _snapshot(out, 0).parent.glob("[0-9]" * 6 + ".png") if settings.snapshot_every else ():
         earlier.unlink()
     with postponed("evaluation") as caught:
@@ -153,7 +157,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
             _tensor(rgb, device),
             mixtures.targets(parts, loss, photo.height),
             fitting(loss, pixels, tile=settings.tile),
-            init=_tensor(_initial(settings, rgb, next(iter(painted.values()))), device),
+            init=_tensor(begin, device),
             how=how,
             levels=settings.levels,
             steps=settings.steps,
@@ -211,25 +215,22 @@ def _snapshot(out: Path, number: int) -> Path:
     return out.with_name(f"{out.stem}.snapshots") / f"{number:06}.png"
 
 
-def _check_output(
-    out: Path,
-    settings: GatysSettings,
-    read: Sequence[Path],
-    mixture: Mapping[str, tuple[PaintingSettings, float]],
-) -> None:
+def _check_output(out: Path, settings: GatysSettings, inputs: Mapping[str, Sequence[Path]]) -> None:
     """Raise, before the work, if the picture cannot be written in the end, or would overwrite another."""
     if out.suffix.lower() not in images.WRITERS:
         raise ConfigError(
             f"out={out} does not end as a picture that fastnst writes: {' '.join(images.WRITERS)}"
         )
-    pictures = [paintings.find(painting) for painting, _ in mixture.values()]
-    for path in (*read, *filter(None, pictures)):
-        if os.path.realpath(out) == os.path.realpath(path):
-            what = "painting" if path in pictures else "photo" if path == read[0] else "mask"
+    for what, paths in inputs.items():
+        if os.path.realpath(out) in map(os.path.realpath, paths):
             raise ConfigError(f"out={out} would overwrite the {what}")
     files.check_writable(out)
+    start = _start_file(settings)
     if settings.snapshot_every is not None:
         files.check_writable(_snapshot(out, 0))
+        for path in (start, *chain.from_iterable(inputs.values())):
+            if path and os.path.realpath(path.parent) == os.path.realpath(_snapshot(out, 0).parent):
+                raise ConfigError(f"{path} would be deleted: new snapshots replace those of {out}; out=OTHER")
 
 
 def _coloured(painting: Painting, settings: GatysSettings, photo: Floats) -> Floats:
@@ -242,23 +243,30 @@ def _coloured(painting: Painting, settings: GatysSettings, photo: Floats) -> Flo
     return colours.lightness(painting.rgb, photo) if settings.colours == "photo" else painting.rgb
 
 
+def _start_file(settings: GatysSettings) -> Path | None:
+    """The picture to start from, where it is one's own."""
+    if settings.init in ("content", "noise", "style") or settings.init.startswith(NETWORK):
+        return None
+    path = samples.resolve(settings.init)
+    if not path.is_file():
+        raise ConfigError(
+            f"init={settings.init} is neither content, noise, style nor style:NAME, nor a picture's file"
+        )
+    return path
+
+
 def _initial(settings: GatysSettings, photo: Floats, painting: Floats) -> Floats:
     """The picture to start from, (3, H, W) as the photo."""
+    if start := _start_file(settings):
+        return _cover(images.read(start).rgb, *photo.shape[1:])
     if settings.init == "content":
         return photo
     if settings.init == "noise":
         return noise(*photo.shape[1:], seed=settings.seed)
     if settings.init == "style":
         return _cover(painting, *photo.shape[1:])
-    if settings.init.startswith(NETWORK):
-        engine = open_engine(style_file.read(style_file.find(settings.init.removeprefix(NETWORK))))
-        return unpacked(paint(packed(photo), engine, grain=USUAL, memory=engine.budget()))
-    path = samples.resolve(settings.init)
-    if not path.is_file():
-        raise ConfigError(
-            f"init={settings.init} is neither content, noise, style nor style:NAME, nor a picture's file"
-        )
-    return _cover(images.read(path).rgb, *photo.shape[1:])
+    engine = open_engine(style_file.read(style_file.find(settings.init.removeprefix(NETWORK))))
+    return unpacked(paint(packed(photo), engine, grain=USUAL, memory=engine.budget()))
 
 
 def noise(height: int, width: int, *, seed: int) -> Floats:

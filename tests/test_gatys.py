@@ -223,6 +223,20 @@ def test_snapshots_are_of_one_run(run, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("setting", ["init", "content", "painting.image"])
+def test_snapshots_that_are_asked_for_are_not_deleted(run, tmp_path, setting):
+    assert run("out=picture.png", "snapshot_every=2")[0] == 0
+    snapshot = "picture.snapshots/000002.png"
+    before = (tmp_path / snapshot).read_bytes()
+    status, out, err = run("out=picture.png", "snapshot_every=2", f"{setting}={snapshot}")
+    assert (status, out) == (1, "")
+    assert err == (
+        f"fastnst: {snapshot} would be deleted: new snapshots replace those of picture.png; out=OTHER\n"
+    )
+    assert (tmp_path / snapshot).read_bytes() == before
+    assert run("out=other.png", "snapshot_every=2", f"{setting}={snapshot}")[0] == 0
+
+
 def test_transparency_comes_back(run, tmp_path):
     clear = np.random.default_rng(0).integers(0, 255, (36, 48, 4), dtype=np.uint8)
     Image.fromarray(clear).save(tmp_path / "clear.png")
