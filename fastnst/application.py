@@ -78,7 +78,9 @@ def application(
                 logger.error("%s", err)
 
     flags, settings = _flags_and_settings(name, argv)
-    arguments = [*flags, *map(config.quoted, settings)]  # Hydra takes flags before or after, not between
+    several = bool({"-m", "--multirun"} & set(flags))
+    quoted = [config.quoted(each, sweep=several) for each in settings]
+    arguments = [*flags, *quoted]  # Hydra takes flags before or after, not between
     if not flags:
         config.load(name, arguments)  # a mistake is found before a run folder is made
     before = sys.argv

@@ -80,22 +80,46 @@ def plain(schema: type[T], name: str) -> T:
 
 
 QUOTES = ("'", '"')
+PART = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*?)\s*,""")  # of values with commas between
+TEXT = {
+    *(
+        "content",
+        "dir",
+        "image",
+        "init",
+        "out",
+        "paintings_dir",
+        "path",
+        "resume",
+        "style",
+        "val_path",
+        "weights",
+    ),
+    *("artist", "name", "title", "year"),
+}
+"""Settings that are names, of files most of them: 2024_10 is no number there."""
 
 
-def quoted(override: str) -> str:
-    """An override as it stands, or with quotes where Hydra could not read it: ``out=Größe.png``.
+def quoted(override: str, *, sweep: bool = False) -> str:
+    """An override as it stands, or with quotes where Hydra could not read it as meant: ``out=Größe.png``.
+
+    Args:
+        override: ``key=value``.
+        sweep: whether commas stand between values of several runs.
 
     Raises:
         ConfigError: a name before a colon has letters that Hydra takes there in no way.
     """
     key, equals, value = override.partition("=")
-    if override.startswith("-") or not equals or _reads(override):
+    if override.startswith("-") or not equals or (_reads(override) and not _misread(key, override)):
         return override
-    if value.startswith("[") and value.endswith("]"):
-        items = (part.strip() for part in value[1:-1].split(","))
-        listed = f"{key}=[{','.join(part if part[:1] in QUOTES else item(part) for part in items)}]"
-        if _reads(listed):
-            return listed
+    listed = value.startswith("[") and value.endswith("]")
+    if listed or (sweep and "," in value):
+        parts = PART.findall(f"{value[1:-1] if listed else value},")
+        items = ",".join(part if part[:1] in QUOTES else item(part) for part in parts)
+        several = f"{key}=[{items}]" if listed else f"{key}={items}"
+        if _reads(several):
+            return several
     if value.startswith("{") and value.endswith("}"):
         raise ConfigError(
             f"{key}={value} cannot be read: names before a colon are of ASCII letters, digits, . / - and _; "
@@ -125,6 +149,18 @@ def _reads(override: str, *, as_text: bool = False) -> bool:
     except HydraException:
         return False
     return not as_text or isinstance(found.value(), str)
+
+
+def _misread(key: str, override: str) -> bool:
+    """Whether Hydra takes for a number what is a name: ``out=2024_10``, which would become 202410."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import ChoiceSweep
+
+    if key.rpartition(".")[2] not in TEXT:
+        return False
+    value = OverridesParser.create().parse_override(override).value()
+    values = value.list if isinstance(value, ChoiceSweep) else value if isinstance(value, list) else [value]
+    return any(type(each) in (int, float) for each in values)
 
 
 def _in_quotes(text: str) -> str:
@@ -169,7 +205,11 @@ def _one_line(err: Exception) -> str:
     if found := re.search(r"missing mandatory value: (\w+)", first):
         return f"{key or found[1]} is missing: {key or found[1]}=VALUE"
     if found := re.match(r"Ambiguous value for argument '(\S*?)=(.*)'", first):
-        return f"{found[1]} has several values: a list is {found[1]}=[{found[2]}], a sweep over them needs -m"
+        name, values = found[1], found[2]
+        return (
+            f"{name} has several values: a list is {name}=[{values}], a sweep over them needs -m, "
+            f"""one name with a comma in it is {name}="'{values}'\""""
+        )
     if re.match(r"Cannot assign .* to Dict|Invalid type assigned: .* is not a subclass of Dict", first):
         return f"{key} takes names with values: '{key}={{NAME: VALUE, OTHER: VALUE}}'"
     if first.startswith("Error parsing override") and rest:

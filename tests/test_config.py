@@ -50,7 +50,8 @@ def test_gatys_composes_too():
         ("data.path=???", "data.path is missing: data.path=VALUE"),
         (
             "data.path=a,b",
-            r"data.path has several values: a list is data.path=\[a,b\], a sweep over them needs -m",
+            r"data.path has several values: a list is data.path=\[a,b\], a sweep over them needs -m, one "
+            r"""name with a comma in it is data.path="'a,b'\"""",
         ),
     ],
 )
@@ -85,10 +86,40 @@ def test_a_value_needs_no_quotes_to_be_a_files_name(value):
         ("[~/a.jpg, 'b c.jpg']", ["~/a.jpg", "b c.jpg"]),
         ("[it's.jpg,a(1).jpg,a&b.jpg]", ["it's.jpg", "a(1).jpg", "a&b.jpg"]),
         ("[a.jpg,b.jpg]", ["a.jpg", "b.jpg"]),
+        ("['a, b.jpg',ü.jpg, 2024_10]", ["a, b.jpg", "ü.jpg", "2024_10"]),
     ],
 )
 def test_nor_do_those_of_a_list(given, found):
     assert load("compare", [f"content={given}"]).content == found
+
+
+@pytest.mark.parametrize("name", ["2024_10_05", "2024.10", "1e3", "+5", "007"])
+def test_a_name_is_no_number(name):
+    assert typed(GatysSettings, load("gatys", [f"content={name}"])).content == name
+    assert typed(GatysSettings, load("gatys", [f"painting.dir={name}"])).painting.dir == name
+    assert load("compare", [f"content=[{name},b.jpg]"]).content == [name, "b.jpg"]
+
+
+def test_a_number_is_no_name():
+    settings = typed(GatysSettings, load("gatys", ["steps=1_000", "lr=1e-3", "loss.style_weight=1e3"]))
+    assert (settings.steps, settings.lr, settings.loss.style_weight) == (1000, 0.001, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "quoted"),
+    [
+        ("content=Größe.png,b.png", "content='Größe.png',b.png"),
+        ("content='a, b.png',ü.png", "content='a, b.png','ü.png'"),
+        ("out=2024_10,2025_1", "out='2024_10','2025_1'"),
+        ("steps=10,20", "steps=10,20"),
+    ],
+)
+def test_a_sweep_has_several_names(given, quoted):
+    assert config.quoted(given, sweep=True) == quoted
+
+
+def test_without_a_sweep_a_comma_is_part_of_a_name():
+    assert config.quoted("content=Größe, b.png") == "content='Größe, b.png'"
 
 
 def test_names_with_values_are_plain():
