@@ -26,20 +26,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path``, renamed to it when the block ends well and deleted when it does not.
 
     A missing folder is made; the temporary name keeps the suffix, by which writers choose a format. A link is
-    followed, and a file that was there keeps its permissions. What a killed process leaves half-written is
-    removed by ``remove_abandoned``: until the block ends, a lock on the temporary file says that it is not.
+    followed, its own suffix kept, and a file that was there keeps its permissions. What a killed process
+    leaves half-written is removed by ``remove_abandoned``: until the block ends, a lock on the temporary file
+    says that it is not.
 
     Raises:
         FastNSTError: the system refuses to write there.
     """
     path = Path(path)
+    suffix = path.suffix
     partial, descriptor = None, -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path = Path(os.path.realpath(path)) if path.is_symlink() else path
         if fault := _not_writable(path):
             raise FastNSTError(f"cannot write {path}: it is {fault}")
-        partial = path.with_name(f".{path.stem[:40]}-fastnst-{os.urandom(8).hex()}{path.suffix}")
+        partial = path.with_name(f".{path.stem[:40]}-fastnst-{os.urandom(8).hex()}{suffix}")
         descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)  # the umask is taken off
         if not _lock(descriptor):  # on Windows, which renames no open file, or where no file can be locked
             os.close(descriptor)

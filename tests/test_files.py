@@ -82,6 +82,15 @@ def test_a_link_is_followed_and_stays(tmp_path):
         assert real.read_text() == text
 
 
+def test_a_link_says_in_what_format(tmp_path):
+    link = tmp_path / "link.png"
+    link.symlink_to(tmp_path / "abc123")
+    with files.atomic(link) as partial:
+        assert partial.suffix == ".png"
+        partial.touch()
+    assert (tmp_path / "abc123").is_file()
+
+
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
     with files.atomic(tmp_path / "killed.png") as partial:
         left = tmp_path / f".another{partial.name[len('.killed') :]}"
