@@ -232,6 +232,16 @@ def test_a_log_gets_two_lines_a_task(capsys):
     assert len(lines) == 4
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_note_is_nothing_that_a_terminal_obeys(capsys, monkeypatch, terminal):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    with terminal_bar() as report:
+        report(Progress("stylising", 0, 2, "photos", note="a\x1b]0;owned\x07.png"))
+    err = capsys.readouterr().err
+    assert r"a\x1b]0;owned\x07.png" in err
+    assert "\x07" not in err
+
+
 def test_a_terminal_gets_a_bar_a_task(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with terminal_bar() as report:

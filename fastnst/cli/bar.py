@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fastnst.cli import printable
 from fastnst.progress import Progress, Report
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Bars:
                 dynamic_ncols=True,
                 file=sys.stderr,
             )
-        self._bar.set_postfix_str(progress.note, refresh=False)
+        self._bar.set_postfix_str(printable(progress.note), refresh=False)
         self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:
@@ -74,7 +75,7 @@ class _Lines:
 
     def _line(self, progress: Progress, time: str) -> None:
         of = "" if progress.total is None else f" of {progress.total}"
-        note = f", {progress.note}" if progress.note else ""
+        note = f", {printable(progress.note)}" if progress.note else ""
         click.echo(f"{progress.task}: {progress.done}{of} {progress.unit}{time}{note}", err=True)
 
 
