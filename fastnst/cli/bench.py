@@ -20,7 +20,7 @@ Examples:
 """
 
 
-class Numbers(click.ParamType[tuple[int, ...]]):
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 takes none
     """Whole numbers with commas between them.
 
     Args:
