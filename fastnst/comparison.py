@@ -73,7 +73,7 @@ def painting_of(style: Style, folder: str) -> Painting | None:
     """
     name, learnt = style.record["name"], style.record.get("painting", {})
     size = learnt.get("size")
-    if name not in config.choices("painting") or not isinstance(size, int):
+    if name == "own" or name not in config.choices("painting") or not isinstance(size, int):
         if style.has_target:
             return None
         raise ConfigError(f"{style.path}: its painting is not known, so there is nothing to measure by")

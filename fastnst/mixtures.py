@@ -79,7 +79,10 @@ def chosen(
             elif name in config.choices("painting") and name != "own":
                 settings = replace(config.painting(name, own.dir), size=own.size, strength=own.strength)
             else:
-                settings = replace(own, name=None, title=None, artist=None, year=None, image=name)
+                unknown = replace(
+                    own, name=None, title=None, artist=None, year=None, source=None, rights=None
+                )
+                settings = replace(unknown, image=name)
             found[name] = (settings, weight)
     return found
 

@@ -534,6 +534,7 @@ def test_without_the_painting_defects_are_not_measured(judge):
         (["style=cut.safetensors"], "cut.safetensors is damaged"),
         (["style=nan.safetensors"], "nan.safetensors is damaged"),
         (["style=other.safetensors"], "other.safetensors: its painting is not known"),
+        (["style=own.safetensors"], "own.safetensors: its painting is not known"),
         (
             ["style=bare.safetensors"],
             "there is no the_scream.jpg in paintings_dir=paintings; it can be had from",
@@ -554,6 +555,7 @@ def test_a_mistake_is_one_line(run, tmp_path, argv, message):
     (tmp_path / "cut.safetensors").write_bytes(whole[:-8])
     (tmp_path / "nan.safetensors").write_bytes(whole[:-4] + np.float32(np.nan).tobytes())
     tiny_style.write(tmp_path, "other.safetensors", **{**RECORD, "name": "mine"})
+    tiny_style.write(tmp_path, "own.safetensors", **{**RECORD, "name": "own"})
     tiny_style.write(tmp_path, "bare.safetensors", **{**RECORD, "name": "the_scream"})
     tiny_style.write(tmp_path, "lossless.safetensors", **{**RECORD, "loss": {}})
     status, out, err = run(*argv)

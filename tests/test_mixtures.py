@@ -103,6 +103,12 @@ def test_presets_and_files_are_told_apart(own):
     assert list(mixtures.chosen(own, {}, {})) == ["painting"]
 
 
+def test_a_file_has_nothing_of_the_paintings_own_beside_it():
+    scream = config.painting("the_scream", "paintings")
+    found = mixtures.chosen(scream, {"the_scream": 1.0, "mine.jpg": 0.5}, {})["mine.jpg"][0]
+    assert (found.name, found.title, found.source, found.rights) == (None, None, None, None)
+
+
 def test_the_painting_of_a_run_may_be_one_of_several_or_have_a_mask_of_its_own(own):
     own = replace(own, image="mine.jpg")
     assert list(mixtures.chosen(own, {"the_scream": 1.0, "mine.jpg": 0.5}, {})) == ["the_scream", "mine.jpg"]
