@@ -151,10 +151,11 @@ def record(found: Network, cell: Cell, measured: Measured) -> dict[str, object]:
     out = _out(cell)
     size = str(cell.settings.size)
     words = ["fastnst", "stylise", str(cell.settings.content), "--style", str(found.style.path)]
+    one_pass = ["--size", size, "--stroke", "1"]
     return {
         "label": f"the network, {cell.label}",
         "file": out.name,
-        "command": shlex.join([*words, "--size", size, "-o", str(out)]),
+        "command": shlex.join([*words, *one_pass, "-o", str(out)]),
         "losses": dict(measured.best),
         "evaluations": 0,
         "seconds": round(measured.seconds, 6),

@@ -400,6 +400,7 @@ def test_network_and_optimiser_are_measured_by_one_loss(run, style, tmp_path, ti
     target = loss.style_target(torch.from_numpy(images.read("mine.png", size=48).rgb)[None])
     assert loss(rgb, content, target).values()["total"] == pytest.approx(fast["losses"]["total"], rel=1e-4)
 
+    assert "--stroke 1 " in fast["command"]  # large pictures would have broad strokes
     before = np.asarray(Image.open(path)).astype(int)
     path.unlink()
     assert cli.main(shlex.split(fast["command"])[1:]) == 0
