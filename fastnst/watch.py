@@ -85,8 +85,7 @@ class Watch(pl.Callback):
             self.paint(watched, step)
         if trainer.strategy.reduce_boolean_decision(bool(self.signals), all=False):
             trainer.should_stop = True
-            if step < watched.steps:
-                trainer.limit_val_batches = 0  # nor does a checkpoint wait for all held-out photos
+            trainer.limit_val_batches = 0  # nor does a checkpoint wait for all held-out photos
 
     def paint(self, module: Watched, step: int) -> None:
         """Write the contact sheet of one step: photos above, pictures below."""

@@ -190,19 +190,26 @@ def test_a_signal_to_all_processes_of_a_run_loses_nothing(tmp_path):
     assert f"resume={tmp_path}/run goes on from there" in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_after_the_last_step_says_how_to_go_on(tmp_path, monkeypatch, number):
-    chosen = settings("trainer.max_steps=2", f"out={tmp_path}/a.safetensors")
+@pytest.mark.parametrize(
+    ("number", "state", "said"),
+    [
+        (signal.SIGINT, "fit", "at step 2 of 2, nothing is lost"),
+        (signal.SIGINT, "validate", "after its last step"),
+        (signal.SIGTERM, "validate", "after its last step"),
+    ],
+)
+def test_a_signal_after_the_last_step_says_how_to_go_on(tmp_path, monkeypatch, number, state, said):
+    chosen = settings("trainer.max_steps=2", "trainer.val_check_interval=2", f"out={tmp_path}/a.safetensors")
     plain = StyleTraining.validation_step
 
     def interrupted(module, batch, batch_idx):
-        if module.trainer.state.fn == "validate":
+        if module.trainer.state.fn == state:
             os.kill(os.getpid(), number)
         return plain(module, batch, batch_idx)
 
     with monkeypatch.context() as patch:
         patch.setattr(StyleTraining, "validation_step", interrupted)
-        with pytest.raises(Stopped, match=r"stopped training after its last step.*resume=.*run") as caught:
+        with pytest.raises(Stopped, match=rf"stopped training {said}.*resume=.*run") as caught:
             train(chosen, tmp_path / "run")
     assert caught.value.status == 128 + number
     assert not (tmp_path / "a.safetensors").exists()
