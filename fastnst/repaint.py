@@ -52,7 +52,7 @@ def repaint(
     Raises:
         ImageError: the picture is too small, or too large for the memory.
     """
-    stroke = settled(stroke, photo.height, photo.width, refine)
+    stroke = settled(stroke, photo.height, photo.width, refined=refine is not None)
     picture = paint(photo.pixels, engine, stroke=stroke, grain=grain, memory=memory)
     if refine is not None:
         picture = refine(photo.pixels, picture)
@@ -61,10 +61,10 @@ def repaint(
     return replace(photo, pixels=picture)
 
 
-def settled(stroke: float | None, height: int, width: int, refine: Refine | None) -> float:
+def settled(stroke: float | None, height: int, width: int, *, refined: bool) -> float:
     """The size of the strokes that ``repaint`` gives a picture of so many px."""
     if stroke is None:
-        return 1.0 if refine is not None else usual(height, width)
+        return 1.0 if refined else usual(height, width)
     return stroke
 
 

@@ -124,7 +124,9 @@ def stylise(
                 width, height = image.size if size is None else fitted(image.size, size)
                 images.format_of(job.output, height, width, quality)
                 pixels = image.size[0] * image.size[1] + height * width
-                whole = at_once(height, width, engine, settled(stroke, height, width, refine))
+                whole = at_once(
+                    height, width, engine, settled(stroke, height, width, refined=refine is not None)
+                )
                 if whole > memory:
                     more = math.ceil(whole / 1e8) / 10
                     notes.append(f"done in tiles, many times slower; with --memory {more:g}GB it is not")

@@ -48,11 +48,14 @@ def test_strokes_of_another_size_give_another_picture_of_the_same_size(large):
     assert np.abs(picture("0.5.png") - picture("1.png")).mean() > 2
 
 
-def test_strokes_are_usual_ones_unless_told_otherwise(large, monkeypatch):
+def test_strokes_are_usual_ones_unless_told_otherwise(large, monkeypatch, capsys):
     monkeypatch.setattr(strokes, "SUITED", 45)
     assert main([*STYLISE, "-o", "usual.png"]) == 0
+    assert " px, stroke 2, " in capsys.readouterr().err
     assert main([*STYLISE, "-o", "twice.png", "--stroke", "2"]) == 0
+    assert " px, stroke 2, " in capsys.readouterr().err
     assert main([*STYLISE, "-o", "plain.png", "--stroke", "1"]) == 0
+    assert "stroke" not in capsys.readouterr().err
     np.testing.assert_array_equal(picture("usual.png"), picture("twice.png"))
     assert np.abs(picture("usual.png") - picture("plain.png")).mean() > 2
 

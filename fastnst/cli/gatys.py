@@ -23,6 +23,8 @@ that networks are trained on.
   fastnst gatys content=photo.jpg painting.image=mine.jpg preset=quaglia
   fastnst gatys -m content=photo.jpg painting=starry_night,the_scream 'out=${painting.name}.png'
 
+painting=starry_night and the other presets need the painting's own file, in painting.dir (paintings/).
+
 The settings used most; --cfg job prints all:
   content (a file or sample:NAME), painting, painting.image, painting.size (px: smaller gives finer strokes)
   paintings (several, with weights: {starry_night: 1, mine.jpg: 0.5}), masks (where: {mine.jpg: sky.png})

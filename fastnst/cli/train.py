@@ -19,6 +19,8 @@ Train a style: one network that repaints any photo like one painting.
   fastnst train painting=starry_night data=coco                                on COCO, from the hub
   fastnst train -m painting=starry_night,the_scream data=coco                  one after the other
 
+painting=starry_night and the other presets need the painting's own file, in painting.dir (paintings/).
+
 The settings used most; --cfg job prints all:
   painting, painting.image, painting.dir, painting.size (px: smaller gives finer strokes), painting.strength
   network (fast, tiny, johnson, johnson_half), loss (fastnst, johnson, gatys), loss.style_weight
