@@ -1,15 +1,16 @@
 """The usual strokes beside those of one pass: losses of pictures as they are shown, time, and a sheet.
 
-    python benchmarks/strokes.py --photos FOLDER [losses times sheet]
+    python benchmarks/strokes.py --photos FOLDER [losses strengths times sheet]
 
 Writes benchmarks/strokes.json after each part, and benchmarks/sheets/strokes.jpg. Losses are each style's
 own, by what its style file keeps of the painting, of pictures of large photos reduced to the size at which
-strokes are as they are painted: what one sees of them on a screen. Times are of one photo at several sizes,
-in one style, in turns.
+strokes are as they are painted: what one sees of them on a screen; by strength they are with the usual
+strokes. Times are of one photo at several sizes, in one style, in turns.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -37,13 +38,14 @@ OUT = HERE / "strokes.json"
 TIMED = ((960, 640), (1200, 900), (1920, 1280), (4000, 3000))  # px
 SHOWN = ("great_wave", "starry_night", "the_scream", "wheat_field_with_cypresses")
 ROUNDS = 11
+STRENGTHS = tuple(quarters / 4 for quarters in range(7))
 SHOWN_SIZE, PART = 1800, 360  # px, longer side of the sheet's photo, and sides of what is seen px by px
 
 
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=[], help="losses, times, sheet; default: all")
+    parser.add_argument("parts", nargs="*", default=[], help="losses, strengths, times, sheet; default: all")
     parser.add_argument("--photos", required=True, type=Path, help="a folder; small ones are passed over")
     asked = parser.parse_args()
     memory.keep_freed()  # as the commands do
@@ -51,7 +53,7 @@ def main() -> None:
     every = [images.load(path).pixels for path in paths]
     photos = [photo for photo in every if min(photo.shape[:2]) >= LEAST * SUITED]
     found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.is_file() else {}
-    parts = {"losses": compared, "times": timed}
+    parts = {"losses": compared, "strengths": strengthened, "times": timed}
     for name in asked.parts or (*parts, "sheet"):
         if name == "sheet":
             shown()
@@ -75,20 +77,51 @@ def reduced(picture: Bytes) -> Bytes:
 
 
 def compared(photos: list[Bytes]) -> dict[str, Any]:
-    """Style and content of what is shown, by style, means over photos."""
+    """Style and content of what is shown, by one pass and with the usual strokes."""
+
+    def ways(style: style_file.Style) -> Callable[[Bytes], dict[str, Bytes]]:
+        return partial(both, engine=open_engine(style, precision="float32"))
+
+    return judged(photos, ways)
+
+
+def strengthened(photos: list[Bytes]) -> dict[str, Any]:
+    """Style and content of what is shown, with the usual strokes, by strength."""
+
+    def ways(style: style_file.Style) -> Callable[[Bytes], dict[str, Bytes]]:
+        engines = {each: open_engine(style, precision="float32", strength=each) for each in STRENGTHS}
+
+        def pictures(photo: Bytes) -> dict[str, Bytes]:
+            stroke = usual(*photo.shape[:2])
+            return {f"{each:g}": paint(photo, engines[each], stroke=stroke, grain=USUAL) for each in engines}
+
+        return pictures
+
+    return judged(photos, ways)
+
+
+def judged(
+    photos: list[Bytes], ways: Callable[[style_file.Style], Callable[[Bytes], dict[str, Bytes]]]
+) -> dict[str, Any]:
+    """Style and content of what is shown, by style and way, means over photos.
+
+    Args:
+        photos: uint8 (H, W, 3) each.
+        ways: of a style, what makes of a photo a picture in each way.
+    """
     vgg = config.typed(GatysSettings, config.load("gatys", ["painting=own"])).vgg
     weights = vgg_weights.load(vgg.weights, convention=vgg.convention)
     dtype = choose_dtype("auto", "cpu")
     by_style: dict[str, Any] = {}
     for name, path in style_file.installed().items():
         style = style_file.read(path)
-        engine = open_engine(style, precision="float32")
+        paint_ways = ways(style)
         loss = losses.build(recorded_loss(style.record), weights, strength=1, dtype=dtype)
         target = stored(style, weights)
         seen: dict[str, list[dict[str, float]]] = {}
         for photo in photos:
             content = loss.content_target(tensor(reduced(photo)))
-            for way, picture in both(photo, engine).items():
+            for way, picture in paint_ways(photo).items():
                 with torch.no_grad():
                     seen.setdefault(way, []).append(loss(tensor(reduced(picture)), content, target).values())
         by_style[name] = {

@@ -428,6 +428,19 @@ def strokes(results: Results) -> str:
     return said(known["environment"], photos=known["photos"]) + table(["style", *heads], rows)
 
 
+def stroke_strengths(results: Results) -> str:
+    """Style and content of what is shown of large pictures, by strength."""
+    known = (results.read("strokes") or {}).get("strengths")
+    if known is None:
+        return MISSING
+    heads = [f"strength {each}" for each in next(iter(known["styles"].values()))]
+    rows = [
+        [name, *(f"{each['style']:.3f} / {each['content']:.3f}" for each in by_strength.values())]
+        for name, by_strength in known["styles"].items()
+    ]
+    return said(known["environment"], photos=known["photos"]) + table(["style", *heads], rows)
+
+
 def stroke_times(results: Results) -> str:
     """What the broad brush costs, by size."""
     known = (results.read("strokes") or {}).get("times")
@@ -489,6 +502,7 @@ TABLES = {
     "automatic": automatic,
     "grain": grain,
     "strokes": strokes,
+    "stroke_strengths": stroke_strengths,
     "stroke_times": stroke_times,
     "refining": refining,
     "warm_start": warm_start,
