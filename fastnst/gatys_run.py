@@ -137,7 +137,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
 
     def finished(picture: Tensor) -> images.Picture:
         """A picture of any size, in the colours and with the alpha that it is to have."""
-        found, rgb, alpha = _array(picture), photo.rgb, photo.alpha
+        found, rgb, alpha = picture[0].detach().cpu().numpy(), photo.rgb, photo.alpha
         height, width = found.shape[1:]
         if (height, width) != (photo.height, photo.width):
             rgb = images.resize(rgb, height, width)
@@ -150,7 +150,7 @@ def run(settings: GatysSettings, *, report: Report | None = None) -> Outcome:
         images.write(_snapshot(out, number), finished(picture))
 
     begin = _initial(settings, rgb, next(iter(painted.values())))
-    for earlier in _snapshot(out, 0).parent.glob("[0-9]" * 6 + ".png") if settings.snapshot_every else ():
+    for earlier in _snapshots(out) if settings.snapshot_every else ():
         earlier.unlink()
     with postponed("evaluation") as caught:
         result = coarse_to_fine(
@@ -215,6 +215,11 @@ def _snapshot(out: Path, number: int) -> Path:
     return out.with_name(f"{out.stem}.snapshots") / f"{number:06}.png"
 
 
+def _snapshots(out: Path) -> list[Path]:
+    """Those of an earlier run."""
+    return list(_snapshot(out, 0).parent.glob("[0-9]" * 6 + ".png"))
+
+
 def _check_output(out: Path, settings: GatysSettings, inputs: Mapping[str, Sequence[Path]]) -> None:
     """Raise, before the work, if the picture cannot be written in the end, or would overwrite another."""
     if out.suffix.lower() not in images.WRITERS:
@@ -228,8 +233,9 @@ def _check_output(out: Path, settings: GatysSettings, inputs: Mapping[str, Seque
     start = _start_file(settings)
     if settings.snapshot_every is not None:
         files.check_writable(_snapshot(out, 0))
+        replaced = {os.path.realpath(path) for path in _snapshots(out)}
         for path in (start, *chain.from_iterable(inputs.values())):
-            if path and os.path.realpath(path.parent) == os.path.realpath(_snapshot(out, 0).parent):
+            if path and os.path.realpath(path) in replaced:
                 raise ConfigError(f"{path} would be deleted: new snapshots replace those of {out}; out=OTHER")
 
 
@@ -288,9 +294,3 @@ def _cover(rgb: Floats, height: int, width: int) -> Floats:
 def _tensor(rgb: Floats, device: torch.device) -> Tensor:
     """(3, H, W) to (1, 3, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(rgb))[None].to(device)
-
-
-def _array(picture: Tensor) -> Floats:
-    """(1, 3, H, W) to (3, H, W)."""
-    array: Floats = picture[0].detach().cpu().numpy()
-    return array

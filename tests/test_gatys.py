@@ -227,14 +227,19 @@ def test_snapshots_are_of_one_run(run, tmp_path):
 def test_snapshots_that_are_asked_for_are_not_deleted(run, tmp_path, setting):
     assert run("out=picture.png", "snapshot_every=2")[0] == 0
     snapshot = "picture.snapshots/000002.png"
+    (tmp_path / "best.png").symlink_to(snapshot)
     before = (tmp_path / snapshot).read_bytes()
-    status, out, err = run("out=picture.png", "snapshot_every=2", f"{setting}={snapshot}")
-    assert (status, out) == (1, "")
-    assert err == (
-        f"fastnst: {snapshot} would be deleted: new snapshots replace those of picture.png; out=OTHER\n"
-    )
-    assert (tmp_path / snapshot).read_bytes() == before
+    for name in (snapshot, "best.png"):
+        status, out, err = run("out=picture.png", "snapshot_every=2", f"{setting}={name}")
+        assert (status, out) == (1, "")
+        assert err == (
+            f"fastnst: {name} would be deleted: new snapshots replace those of picture.png; out=OTHER\n"
+        )
+        assert (tmp_path / snapshot).read_bytes() == before
     assert run("out=other.png", "snapshot_every=2", f"{setting}={snapshot}")[0] == 0
+    (tmp_path / snapshot).rename(tmp_path / "picture.snapshots/mine.png")
+    assert run("out=picture.png", "snapshot_every=2", f"{setting}=picture.snapshots/mine.png")[0] == 0
+    assert (tmp_path / "picture.snapshots/mine.png").read_bytes() == before
 
 
 def test_transparency_comes_back(run, tmp_path):
