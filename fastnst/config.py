@@ -81,22 +81,10 @@ def plain(schema: type[T], name: str) -> T:
 
 QUOTES = ("'", '"')
 PART = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*?)\s*,""")  # of values with commas between
-TEXT = {
-    *(
-        "content",
-        "dir",
-        "image",
-        "init",
-        "out",
-        "paintings_dir",
-        "path",
-        "resume",
-        "style",
-        "val_path",
-        "weights",
-    ),
-    *("artist", "name", "title", "year"),
-}
+TEXT = re.compile(
+    r"(.*\.)?(artist|content|dir|image|init|name|out|paintings|paintings_dir|path|photos|resume|style|title|"
+    r"val_path|weights|year)"
+)
 """Settings that are names, of files most of them: 2024_10 is no number there."""
 
 
@@ -111,10 +99,10 @@ def quoted(override: str, *, sweep: bool = False) -> str:
         ConfigError: a name before a colon has letters that Hydra takes there in no way.
     """
     key, equals, value = override.partition("=")
-    if override.startswith("-") or not equals or (_reads(override) and not _misread(key, override)):
+    if override.startswith("-") or not equals or (_reads(override) and not _misread(key, value, sweep)):
         return override
-    listed = value.startswith("[") and value.endswith("]")
-    if listed or (sweep and "," in value):
+    listed = value.startswith("[") and value.endswith("]") and not re.search(r"\],\s*\[|\$\{", value)
+    if listed or (sweep and "," in value and not re.search(r"[][(){}]", value)):
         parts = PART.findall(f"{value[1:-1] if listed else value},")
         items = ",".join(part if part[:1] in QUOTES else item(part) for part in parts)
         several = f"{key}=[{items}]" if listed else f"{key}={items}"
@@ -151,16 +139,17 @@ def _reads(override: str, *, as_text: bool = False) -> bool:
     return not as_text or isinstance(found.value(), str)
 
 
-def _misread(key: str, override: str) -> bool:
+def _misread(key: str, value: str, sweep: bool) -> bool:
     """Whether Hydra takes for a number what is a name: ``out=2024_10``, which would become 202410."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import ChoiceSweep
 
-    if key.rpartition(".")[2] not in TEXT:
+    if not TEXT.fullmatch(key.lstrip("+")) or "(" in value:
         return False
-    value = OverridesParser.create().parse_override(override).value()
-    values = value.list if isinstance(value, ChoiceSweep) else value if isinstance(value, list) else [value]
-    return any(type(each) in (int, float) for each in values)
+    found = OverridesParser.create().parse_override(f"{key}={value}").value()
+    if isinstance(found, ChoiceSweep):
+        found = found.list if sweep else []
+    return any(type(each) in (int, float) for each in (found if isinstance(found, list) else [found]))
 
 
 def _in_quotes(text: str) -> str:
@@ -206,10 +195,8 @@ def _one_line(err: Exception) -> str:
         return f"{key or found[1]} is missing: {key or found[1]}=VALUE"
     if found := re.match(r"Ambiguous value for argument '(\S*?)=(.*)'", first):
         name, values = found[1], found[2]
-        return (
-            f"{name} has several values: a list is {name}=[{values}], a sweep over them needs -m, "
-            f"""one name with a comma in it is {name}="'{values}'\""""
-        )
+        one = f""", one name with a comma in it is {name}="'{values}'\"""" if TEXT.fullmatch(name) else ""
+        return f"{name} has several values: a list is {name}=[{values}], a sweep over them needs -m{one}"
     if re.match(r"Cannot assign .* to Dict|Invalid type assigned: .* is not a subclass of Dict", first):
         return f"{key} takes names with values: '{key}={{NAME: VALUE, OTHER: VALUE}}'"
     if first.startswith("Error parsing override") and rest:

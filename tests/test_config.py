@@ -112,6 +112,11 @@ def test_a_number_is_no_name():
         ("content='a, b.png',ü.png", "content='a, b.png','ü.png'"),
         ("out=2024_10,2025_1", "out='2024_10','2025_1'"),
         ("steps=10,20", "steps=10,20"),
+        ("painting.dir=choice(2024_10,b)", "painting.dir=choice(2024_10,b)"),
+        ("content=sort(3,1,2)", "content=sort(3,1,2)"),
+        ("content=[ü.jpg,b.jpg]", "content=['ü.jpg',b.jpg]"),
+        ("out=ü/${oc.env:X,y}.png", "out='ü/${oc.env:X,y}.png'"),
+        ("++content=2024_10", "++content='2024_10'"),
     ],
 )
 def test_a_sweep_has_several_names(given, quoted):
@@ -120,12 +125,20 @@ def test_a_sweep_has_several_names(given, quoted):
 
 def test_without_a_sweep_a_comma_is_part_of_a_name():
     assert config.quoted("content=Größe, b.png") == "content='Größe, b.png'"
+    with pytest.raises(ConfigError, match=r"has several values"):
+        load("gatys", ["content=2024_10,2025_1"])
+
+
+def test_only_names_may_have_commas():
+    with pytest.raises(ConfigError, match=r"a sweep over them needs -m$"):
+        load("gatys", ["steps=10,20"])
 
 
 def test_names_with_values_are_plain():
-    with pytest.raises(ConfigError, match=r"names before a colon are of ASCII letters") as caught:
-        load("gatys", ["paintings={Größe.jpg: 1}"])
-    assert "\n" not in str(caught.value)
+    for sweep in (False, True):
+        with pytest.raises(ConfigError, match=r"names before a colon are of ASCII letters") as caught:
+            config.quoted("paintings={Größe.jpg: 1, b.jpg: 0.5}", sweep=sweep)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
