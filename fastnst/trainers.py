@@ -157,7 +157,7 @@ def fit(
             raise ConfigError(f"trainer: {str(err).splitlines()[0]}") from err
         if not aside:
             fitting.save_checkpoint(run_dir / checkpoints.NAME)
-    if watch.signals and not (aside and fitting.global_step == module.steps):
+    if watch.signals:
         raise Stopped(
             watch.signals[0],
             f"stopped {module.title} at step {fitting.global_step} of {module.steps}, nothing is lost: "

@@ -1,5 +1,8 @@
 """How much of the style: ends of a network's weights, in training, in a style file and in both engines."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import tiny_style
@@ -268,6 +271,17 @@ def test_a_stop_among_the_strengths_loses_nothing(tmp_path, monkeypatch, capsys,
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StrengthTraining, "training_step", stop)
         assert cli.main(training("hydra.run.dir=first")) == 130
+    assert not list(tmp_path.glob("mine*"))
+    plain = StrengthTraining.training_step
+
+    def interrupted(self, batch, batch_idx):
+        if self.global_step == self.steps - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StrengthTraining, "training_step", interrupted)
+        assert cli.main(training("hydra.run.dir=last", "resume=first")) == 130
     assert not list(tmp_path.glob("mine*"))
     assert cli.main(training("hydra.run.dir=second", "resume=first")) == 0
     whole, mine = (style_file.read(f"{name}.safetensors") for name in ("whole", "mine"))

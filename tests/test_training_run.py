@@ -160,15 +160,16 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
     assert (tmp_path / "run/metrics-1.csv").read_text() == before_the_stop
 
 
-def test_a_signal_does_not_wait_for_held_out_photos(tmp_path, monkeypatch):
-    def stop_at_3(progress):
-        if progress.task == "training" and progress.done == 3:
+@pytest.mark.parametrize("step", [3, 6])
+def test_a_signal_does_not_wait_for_held_out_photos(tmp_path, monkeypatch, step):
+    def stop(progress):
+        if progress.task == "training" and progress.done == step:
             monkeypatch.setattr(StyleTraining, "validation_step", lambda *_: pytest.fail("validated"))
             os.kill(os.getpid(), signal.SIGINT)
 
-    chosen = settings("trainer.max_steps=6", f"out={tmp_path}/a.safetensors")
-    with pytest.raises(Stopped):
-        train(chosen, tmp_path / "run", report=stop_at_3)
+    chosen = settings("trainer.max_steps=6", "trainer.val_check_interval=6", f"out={tmp_path}/a.safetensors")
+    with pytest.raises(Stopped, match=rf"at step {step} of 6"):
+        train(chosen, tmp_path / "run", report=stop)
     assert (tmp_path / "run/last.ckpt").is_file()
 
 
