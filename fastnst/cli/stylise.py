@@ -47,7 +47,7 @@ Examples:
     type=click.IntRange(min=1),
     metavar="N",
     help="Go on from the network's picture by Gatys' optimiser, for N evaluations of the loss, for what "
-    "a network misses: seconds each at 512 px, longer the more px there are. Strokes are those of one pass. "
+    "a network misses: up to some seconds each at 512 px, more for more px. Strokes are those of one pass. "
     "Not with --strength, --stroke or --workers, nor for blends.",
 )
 @click.option(
@@ -167,7 +167,7 @@ def command(
     def finished(done: Done) -> None:
         say(click.format_filename(done.output), to_stdout=True)
         brush = settled(stroke, done.height, done.width, refined=bool(refine))
-        strokes = f"stroke {brush:.3g}, " if brush != 1 else ""
+        strokes = f"stroke {brush:.3g}, " if brush != 1 and strength else ""
         say(printable(f"{done.photo}: {done.width}x{done.height} px, {strokes}{done.ms:.0f} ms"))
         for note in done.notes:
             say(printable(f"fastnst: {done.photo}: {note}"))
