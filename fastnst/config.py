@@ -12,6 +12,7 @@ from fastnst.errors import ConfigError
 from fastnst.settings import NetworkSettings, PaintingSettings
 
 if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
 T = TypeVar("T")
@@ -99,14 +100,17 @@ def quoted(override: str, *, sweep: bool = False) -> str:
         ConfigError: a name before a colon has letters that Hydra takes there in no way.
     """
     key, equals, value = override.partition("=")
-    if override.startswith("-") or not equals or (_reads(override) and not _misread(key, value, sweep)):
+    if override.startswith("-") or not equals:
+        return override
+    found = _read(override)
+    if found is not None and not (_named(key) and "(" not in value and _numbers(found, sweep=sweep)):
         return override
     listed = value.startswith("[") and value.endswith("]") and not re.search(r"\],\s*\[|\$\{", value)
     if listed or (sweep and "," in value and not re.search(r"[][(){}]", value)):
         parts = PART.findall(f"{value[1:-1] if listed else value},")
         items = ",".join(part if part[:1] in QUOTES else item(part) for part in parts)
         several = f"{key}=[{items}]" if listed else f"{key}={items}"
-        if _reads(several):
+        if _read(several) is not None:
             return several
     if value.startswith("{") and value.endswith("}"):
         raise ConfigError(
@@ -119,34 +123,34 @@ def quoted(override: str, *, sweep: bool = False) -> str:
 def item(value: object) -> str:
     """A value as it stands in a list, ``content=[a.jpg,'my cat.jpg']``, in quotes if need be."""
     text = str(value)
-    plain = re.fullmatch(r"[\w./:-]+", text, re.ASCII)
-    return (
-        text
-        if plain and (not isinstance(value, str) or _reads(f"x={text}", as_text=True))
-        else _in_quotes(text)
-    )
+    if not re.fullmatch(r"[\w./:-]+", text, re.ASCII):
+        return _in_quotes(text)
+    found = _read(f"x={text}")
+    as_it_is = not isinstance(value, str) or (found is not None and isinstance(found.value(), str))
+    return text if as_it_is else _in_quotes(text)
 
 
-def _reads(override: str, *, as_text: bool = False) -> bool:
-    """Whether Hydra can read an override; if ``as_text``, as a string."""
+def _read(override: str) -> Override | None:
+    """What Hydra reads in an override; None if it cannot."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     try:
-        found = OverridesParser.create().parse_override(override)
+        return OverridesParser.create().parse_override(override)
     except HydraException:
-        return False
-    return not as_text or isinstance(found.value(), str)
+        return None
 
 
-def _misread(key: str, value: str, sweep: bool) -> bool:
-    """Whether Hydra takes for a number what is a name: ``out=2024_10``, which would become 202410."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+def _named(key: str) -> bool:
+    """Whether a setting is a name: see ``TEXT``."""
+    return TEXT.fullmatch(key.lstrip("+")) is not None
+
+
+def _numbers(override: Override, *, sweep: bool) -> bool:
+    """Whether Hydra takes for a number what stands there, or a part of it: ``2024_10`` becomes 202410."""
     from hydra.core.override_parser.types import ChoiceSweep
 
-    if not TEXT.fullmatch(key.lstrip("+")) or "(" in value:
-        return False
-    found = OverridesParser.create().parse_override(f"{key}={value}").value()
+    found = override.value()
     if isinstance(found, ChoiceSweep):
         found = found.list if sweep else []
     return any(type(each) in (int, float) for each in (found if isinstance(found, list) else [found]))
@@ -195,7 +199,7 @@ def _one_line(err: Exception) -> str:
         return f"{key or found[1]} is missing: {key or found[1]}=VALUE"
     if found := re.match(r"Ambiguous value for argument '(\S*?)=(.*)'", first):
         name, values = found[1], found[2]
-        one = f""", one name with a comma in it is {name}="'{values}'\"""" if TEXT.fullmatch(name) else ""
+        one = f""", one name with a comma in it is {name}="'{values}'\"""" if _named(name) else ""
         return f"{name} has several values: a list is {name}=[{values}], a sweep over them needs -m{one}"
     if re.match(r"Cannot assign .* to Dict|Invalid type assigned: .* is not a subclass of Dict", first):
         return f"{key} takes names with values: '{key}={{NAME: VALUE, OTHER: VALUE}}'"

@@ -79,10 +79,9 @@ def chosen(
             elif name in config.choices("painting") and name != "own":
                 settings = replace(config.painting(name, own.dir), size=own.size, strength=own.strength)
             else:
-                unknown = replace(
-                    own, name=None, title=None, artist=None, year=None, source=None, rights=None
+                settings = replace(
+                    own, image=name, name=None, title=None, artist=None, year=None, source=None, rights=None
                 )
-                settings = replace(unknown, image=name)
             found[name] = (settings, weight)
     return found
 

@@ -60,6 +60,15 @@ def test_strokes_are_usual_ones_unless_told_otherwise(large, monkeypatch, capsys
     assert np.abs(picture("usual.png") - picture("plain.png")).mean() > 2
 
 
+def test_the_photo_itself_has_no_strokes(large, capsys):
+    whole = ["stylise", "photo.png", "-s", "starry_night", "--stroke", "1.5", "-o", "out.png"]
+    assert main(whole) == 0
+    assert " px, stroke 1.5, " in capsys.readouterr().err
+    assert main([*whole, "--strength", "0"]) == 0
+    assert "stroke" not in capsys.readouterr().err
+    np.testing.assert_array_equal(picture("out.png"), picture("photo.png"))
+
+
 def test_the_help_says_where_broad_strokes_begin(capsys):
     assert main(["stylise", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
