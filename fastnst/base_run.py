@@ -100,7 +100,15 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     photos = data.prepare(settings.data, seed=settings.seed, report=report)
     if not len(photos.held_out):
         raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
-    module = BaseTraining(network, fitted, styles, optim=settings.optim, steps=steps, seed=settings.seed)
+    module = BaseTraining(
+        network,
+        fitted,
+        styles,
+        optim=settings.optim,
+        steps=steps,
+        seed=settings.seed,
+        margin=settings.data.margin,
+    )
     module.identity = checkpoints.base_identity(settings, found) | {"photos": photos.fingerprint}
     module.calibration = {name: each.record() for name, each in found.items()}
     if checkpoint is not None:

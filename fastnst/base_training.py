@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from fastnst.crops import photos_and_seen
+from fastnst.crops import inner, photos_and_seen
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss
@@ -35,6 +35,7 @@ class BaseTraining(pl.LightningModule):
         optim: as for one painting.
         steps: at which the cosine ends.
         seed: of the order of the paintings.
+        margin: as for one painting.
     """
 
     title = "training the base"
@@ -48,6 +49,7 @@ class BaseTraining(pl.LightningModule):
         optim: OptimSettings,
         steps: int,
         seed: int,
+        margin: int = 0,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
@@ -58,6 +60,7 @@ class BaseTraining(pl.LightningModule):
         self.optim = optim
         self.steps = steps
         self.seed = seed
+        self.margin = margin
         self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
         self.calibration: dict[str, Any] = {}  # what it need not find again, by painting
         self.guard = Guard(optim.warmup)
@@ -91,11 +94,12 @@ class BaseTraining(pl.LightningModule):
         """One batch, ``(B, 2, 3, H, W)``, for one painting."""
         number = self.chosen(self.global_step)
         loss = self.losses[number]
-        photos, seen = photos_and_seen(batch)
+        photos, seen = photos_and_seen(batch, self.margin)
         with torch.no_grad():
             content = loss.content_target(photos)
         style = {layer: gram.to(self.device) for layer, gram in self.styles[number].items()}
         pictures = functional_call(self.network, self.norms(number), (seen,)).float()
+        pictures = inner(pictures, self.margin)
         terms = loss(pictures, content, style)
         self.guard.see(terms.total.item(), self.global_step)
         self.log("train/total", terms.total.detach())

@@ -90,11 +90,15 @@ def _difference(first: Style, second: Style) -> str:
     return "one of them has strengths, the other has not"
 
 
-def _common_start(first: Style, second: Style) -> dict[str, str]:
-    """What both trainings began with, as their records have it; nothing if it was not the same."""
+def _common_start(first: Style, second: Style) -> dict[str, Any]:
+    """What both trainings began with, as their records have it; nothing if it was not the same.
+
+    Of a style that began with another it is what that one began with.
+    """
     one, other = (style.record.get("training", {}) for style in (first, second))
-    if all("init_sha256" in start for start in (one, other)):
-        same = one["init_sha256"] == other["init_sha256"]
-    else:  # records had no digests once
-        same = one.get("init") == other.get("init") == "base"
-    return {key: one[key] for key in ("init", "init_sha256") if same and key in one and key in other}
+    bases = [start.get("base_sha256", start.get("init_sha256")) for start in (one, other)]
+    if None in bases:  # records had no digests once
+        return {"init": "base"} if one.get("init") == other.get("init") == "base" else {}
+    if bases[0] != bases[1]:
+        return {}
+    return {"base_sha256": bases[0]}

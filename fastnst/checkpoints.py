@@ -65,10 +65,10 @@ def found(path: Path, kind: str) -> dict[str, Any]:
     return record
 
 
-def start(path: Path) -> dict[str, str] | None:
+def start(path: Path) -> dict[str, Any] | None:
     """What the training of a style began with, as its record will have it; None in an older checkpoint."""
     state = torch.load(path, map_location="meta", weights_only=True)
-    begun: dict[str, str] | None = state["identity"].get("start")
+    begun: dict[str, Any] | None = state["identity"].get("start")
     return begun
 
 

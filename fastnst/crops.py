@@ -42,6 +42,7 @@ class PhotoDataset(Dataset[Tensor]):
         scale: a crop's side is drawn uniformly from [scale, 1] of the photo's shorter side.
         seed: of all crops, flips and grain, not negative.
         grain: levels of 255 on what the network sees: see ``grain``.
+        margin: px around each crop: see ``photos_and_seen``.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class PhotoDataset(Dataset[Tensor]):
         scale: float,
         seed: int,
         grain: float,
+        margin: int = 0,
     ) -> None:
         self.store = store
         self.rows = rows
@@ -60,6 +62,7 @@ class PhotoDataset(Dataset[Tensor]):
         self.scale = scale
         self.seed = seed
         self.grain = grain
+        self.margin = margin
         self.early = (0, 0)  # a position, and the side of the crops before it
 
     def __len__(self) -> int:
@@ -72,16 +75,16 @@ class PhotoDataset(Dataset[Tensor]):
         return growing
 
     def __getitem__(self, key: tuple[int, int]) -> Tensor:
-        """A crop and what the network sees of it, float32 (2, 3, size, size) in [0, 1]; smaller early on.
+        """A crop and what the network sees of it, float32 (2, 3, side, side) in [0, 1]; smaller early on.
 
-        Of a single colour, as of a white wall, there is nothing to learn: instance normalisation divides by
-        no variance, layer after layer, and gradients become infinite. Such a crop is drawn again, in the end
-        from the photos that follow.
+        Its side is ``size + 2 margin``. Of a single colour, as of a white wall, there is nothing to learn:
+        instance normalisation divides by no variance, layer after layer, and gradients become infinite. Such
+        a crop is drawn again, in the end from the photos that follow.
         """
         position, index = key
         random = np.random.default_rng((self.seed, CROP, position))
         until, early = self.early
-        size = early if position < until else self.size
+        size = (early if position < until else self.size) + 2 * self.margin
         for attempt in range(ATTEMPTS):
             photo = _photo(self.store, int(self.rows[(index + attempt // AGAIN) % len(self)]))
             draws = random.random(4)
@@ -153,10 +156,25 @@ class PositionSampler(Sampler[tuple[int, int]]):
             yield position, int(order[place])
 
 
-def photos_and_seen(batch: Tensor) -> tuple[Tensor, Tensor]:
-    """Of a batch, ``(B, 2, 3, H, W)``, the photos and what the network sees, ``(B, 3, H, W)`` each."""
+def photos_and_seen(batch: Tensor, margin: int = 0) -> tuple[Tensor, Tensor]:
+    """Of a batch, ``(B, 2, 3, H, W)``, what the loss compares with and what the network sees.
+
+    The network paints the margin, too, and the loss does not see it (``inner``). Otherwise the network learns
+    where pictures end, and hides there what the style wants and contents do not.
+
+    Returns:
+        The photos without their margin, ``(B, 3, H - 2 margin, W - 2 margin)``; all of them with grain,
+        ``(B, 3, H, W)``.
+    """
     photos, seen = (each.contiguous(memory_format=torch.channels_last) for each in batch.unbind(1))
-    return photos, seen
+    return inner(photos, margin), seen
+
+
+def inner(images: Tensor, margin: int) -> Tensor:
+    """Images, ``(B, 3, H, W)``, without ``margin`` px at each side."""
+    height, width = images.shape[-2:]
+    part = images[..., margin : height - margin, margin : width - margin]
+    return part.contiguous(memory_format=torch.channels_last)
 
 
 def _photo(store: PhotoStore, row: int) -> Image.Image:

@@ -67,7 +67,9 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
         FastNSTError: the cache folder cannot be written.
     """
     held_out_files = _held_out_files(settings)
-    kept = round(settings.size / settings.scale)  # the smallest crop is not enlarged: no learning from blur
+    kept = round(
+        (settings.size + 2 * settings.margin) / settings.scale
+    )  # the smallest crop is not enlarged: no learning from blur
     store = photo_store.build(
         _source(settings, held_out_files, look_inside=True), size=settings.size, kept=kept, report=report
     )
@@ -88,7 +90,13 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
     division: list[Any] = [store.digest, held_out_store.digest, rows.tolist(), held_out_rows.tolist()]
     return Photos(
         train=PhotoDataset(
-            store, rows, size=settings.size, scale=settings.scale, seed=seed, grain=settings.grain
+            store,
+            rows,
+            size=settings.size,
+            scale=settings.scale,
+            seed=seed,
+            grain=settings.grain,
+            margin=settings.margin,
         ),
         held_out=HeldOutDataset(held_out_store, held_out_rows, size=settings.size, grain=settings.grain),
         skipped=skipped,

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from fastnst.crops import photos_and_seen
+from fastnst.crops import inner, photos_and_seen
 from fastnst.distances import style_distance
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
@@ -38,7 +38,7 @@ class StrengthTraining(pl.LightningModule):
         loss: what it was trained for.
         style: ``loss.style_target(painting)``.
         settings: conf/train.yaml's ``strength``.
-        grid_weight: as in training.
+        grid_weight, margin: as in training.
     """
 
     title = "training strengths"
@@ -51,6 +51,7 @@ class StrengthTraining(pl.LightningModule):
         *,
         settings: StrengthSettings,
         grid_weight: float,
+        margin: int = 0,
     ) -> None:
         super().__init__()
         self.network = network
@@ -64,6 +65,7 @@ class StrengthTraining(pl.LightningModule):
             settings.steps, "Try half of strength.lr and of strength.stronger_lr, or strength.steps=0"
         )
         self.grid_weight = grid_weight
+        self.margin = margin
         self.trained = {name: value.detach() for name, value in network.named_parameters()}
         normalised = network.normalisations()
         last = f"layers.{len(network.layers) - 1}"
@@ -106,12 +108,14 @@ class StrengthTraining(pl.LightningModule):
         """
         part = (batch_idx * GOLDEN + 0.5) % 1
         strength = part if self.global_step < self.steps // 2 else STRONGEST
-        photos, seen = photos_and_seen(batch)
-        seen = torch.lerp(photos, seen, min(1.0, strength))
+        whole, seen = photos_and_seen(batch)
+        photos = inner(whole, self.margin)
+        seen = torch.lerp(whole, seen, min(1.0, strength))
         with torch.no_grad():
             content = self.loss.content_target(photos)
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
         pictures = functional_call(self.network, self.weights(strength), (seen,)).float()
+        pictures = inner(pictures, self.margin)
         terms = self.loss(pictures, content, style)
         total = terms.content + terms.tv + self.style_factor(strength) * terms.style
         grid = self.grid_weight * grid_power(pictures)

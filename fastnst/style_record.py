@@ -34,8 +34,10 @@ def first_file(settings: TrainSettings) -> Path | None:
     return None if settings.init == "scratch" else style_file.find(settings.init)
 
 
-def beginning(settings: TrainSettings) -> dict[str, str]:
+def beginning(settings: TrainSettings) -> dict[str, Any]:
     """What a training begins with, as records have it: a name and the file's SHA-256.
+
+    Of a style also the steps that it had, and the SHA-256 of what the first training of all began with.
 
     Raises:
         StyleFileError: there is no such file.
@@ -45,13 +47,20 @@ def beginning(settings: TrainSettings) -> dict[str, str]:
         return {"init": "scratch"}
     own = "own base" if first.stem == "base" else first.stem
     name = "base" if settings.init == "auto" else own
-    return {"init": name, "init_sha256": files.sha256(first)}
+    begun: dict[str, Any] = {"init": name, "init_sha256": files.sha256(first)}
+    record = style_file.read(first).record
+    before = record.get("training", {})
+    if "init" in before:
+        begun["steps_before"] = record.get("steps", 0) + before.get("steps_before", 0)
+    if base := before.get("base_sha256", before.get("init_sha256")):
+        begun["base_sha256"] = base
+    return begun
 
 
 def style_record(
     settings: TrainSettings,
     *,
-    start: Mapping[str, str],
+    start: Mapping[str, Any],
     painting: Painting,
     vgg_sha256: str,
     photos: dict[str, Any],

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from fastnst.crops import PositionSampler, photos_and_seen
+from fastnst.crops import PositionSampler, inner, photos_and_seen
 from fastnst.data import Photos
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
@@ -29,6 +29,7 @@ class StyleTraining(pl.LightningModule):
         style: ``loss.style_target(painting)``.
         optim: the optimiser, its schedule, and what is trained against beside the loss.
         steps: at which the cosine ends.
+        margin: of the crops that are trained on, px, which the loss does not see.
     """
 
     title = "training"
@@ -41,6 +42,7 @@ class StyleTraining(pl.LightningModule):
         *,
         optim: OptimSettings,
         steps: int,
+        margin: int = 0,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
@@ -51,6 +53,7 @@ class StyleTraining(pl.LightningModule):
             self.register_buffer(f"style_{layer}", gram, persistent=False)
         self.optim = optim
         self.steps = steps
+        self.margin = margin
         self.identity: dict[str, Any] = {}  # what a resumed run must share with the first
         self.calibration: dict[str, Any] = {}  # what it need not find again
         self.guard = Guard(optim.warmup)
@@ -65,13 +68,13 @@ class StyleTraining(pl.LightningModule):
         """Take the running mean back."""
         self.guard.usual = float(checkpoint["usual"])
 
-    def measure(self, batch: Tensor) -> tuple[LossTerms, Tensor]:
+    def measure(self, batch: Tensor, margin: int = 0) -> tuple[LossTerms, Tensor]:
         """Loss and ``grid_power``, ``()``, of the network's pictures of a batch: see ``photos_and_seen``."""
-        photos, seen = photos_and_seen(batch)
+        photos, seen = photos_and_seen(batch, margin)
         with torch.no_grad():
             content = self.loss.content_target(photos)
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
-        pictures = self.network(seen).float()
+        pictures = inner(self.network(seen).float(), margin)
         return self.loss(pictures, content, style), grid_power(pictures)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
@@ -80,7 +83,7 @@ class StyleTraining(pl.LightningModule):
         Raises:
             TrainingError: the loss is not a number, or has exploded.
         """
-        terms, grid = self.measure(batch)
+        terms, grid = self.measure(batch, self.margin)
         self.guard.see(terms.total.item(), self.global_step)
         named = {**terms.named(), "grid": grid}
         self.log_dict({f"train/{name}": value.detach() for name, value in named.items()})
@@ -161,7 +164,7 @@ class PhotoData(pl.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> ResumableLoader:
-        """Training batches from the step the trainer is at, ``(B, 2, 3, size, size)``."""
+        """Training batches from the step the trainer is at, ``(B, 2, 3, side, side)`` of ``PhotoDataset``."""
         trainer = self.trainer
         assert trainer is not None  # Lightning sets it before it asks
         batch, batches = self.settings.batch_size, trainer.accumulate_grad_batches  # batches of one step

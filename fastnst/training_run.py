@@ -112,7 +112,9 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     if not len(photos.held_out):
         raise DataError("no photo is left to hold out: give two or more, or data.val_path=FOLDER")
 
-    module = StyleTraining(network, loss, style, optim=settings.optim, steps=steps)
+    module = StyleTraining(
+        network, loss, style, optim=settings.optim, steps=steps, margin=settings.data.margin
+    )
     identity["photos"] = photos.fingerprint
     module.identity, module.calibration = {**identity, "start": start}, found.record()
     if checkpoint is not None:
@@ -245,7 +247,12 @@ def _strengths(
         logger.info("strengths other than 1 are for networks that see the photo to their end, such as fast")
         return {}
     module = StrengthTraining(
-        network, loss, style, settings=settings.strength, grid_weight=settings.optim.grid_weight
+        network,
+        loss,
+        style,
+        settings=settings.strength,
+        grid_weight=settings.optim.grid_weight,
+        margin=settings.data.margin,
     )
     small_first = replace(settings, data=replace(settings.data, early_share=settings.strength.early_share))
     trainers.fit(

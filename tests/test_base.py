@@ -78,6 +78,18 @@ def test_a_step_trains_the_body_and_the_normalisations_of_its_painting(module, p
     assert not {id(module.network.get_parameter(name)) for name in module.names} & trained
 
 
+def test_the_loss_sees_no_margin(module, photo):
+    inner = photo[..., 4:-4, 4:-4]
+    module.margin = 4
+    seen = []
+    for loss in module.losses:
+        loss.register_forward_pre_hook(lambda loss, inputs: seen.append(inputs))
+    module.training_step(torch.stack([photo, photo], dim=1), 0)
+    (pictures, content, _) = seen[0]
+    assert pictures.shape == inner.shape
+    assert torch.equal(content["relu2_2"], module.losses[0].content_target(inner)["relu2_2"])
+
+
 def test_what_is_written_has_the_mean_of_the_normalisations(module):
     for number, own in enumerate(module.own):
         own.data.fill_(number // len(module.names))

@@ -106,12 +106,15 @@ def test_styles_of_a_base_of_ones_own_are_known_by_its_digest(two, home, capsys)
     for file, training in (
         ("one", own),
         ("other", own),
+        ("later", {"training": {"init": "one", "init_sha256": "1", "base_sha256": "5e1f"}}),
         ("third", {"training": {**own["training"], "init_sha256": "0"}}),
     ):
         tiny_style.write(home, f"{file}.safetensors", **training)
-    assert cli.main(["blend", "one.safetensors", "other.safetensors", "-o", "new.safetensors"]) == 0
-    assert capsys.readouterr().err == ""
-    assert style_file.read(home / "new.safetensors").record["training"] == own["training"]
+    for file in ("other", "later", "new"):
+        assert cli.main(["blend", "one.safetensors", f"{file}.safetensors", "-o", "out.safetensors"]) == 0
+        assert capsys.readouterr().err == ""
+        assert style_file.read(home / "out.safetensors").record["training"] == {"base_sha256": "5e1f"}
+        (home / "out.safetensors").replace(home / "new.safetensors")
     for file in ("third", "first"):
         assert cli.main(["blend", "one.safetensors", f"{file}.safetensors", "-o", "new.safetensors"]) == 0
         assert "did not begin with the same base" in capsys.readouterr().err

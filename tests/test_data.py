@@ -34,6 +34,7 @@ FOLDER = DataSettings(
     size=32,
     early_size=128,
     early_share=0.0,
+    margin=0,
     batch_size=4,
     workers=0,
     scale=0.6,
@@ -605,6 +606,23 @@ def test_a_folder_of_bad_photos_only_is_an_error(tmp_path):
         (tmp_path / name).write_text("no picture")
     with pytest.raises(DataError, match=r"no usable photo in .*: 2 skipped, the first because .*a\.jpg"):
         prepare(replace(FOLDER, path=str(tmp_path)), seed=1)
+
+
+def test_a_margin_adds_to_the_crops_of_training_alone(folder):
+    plain, wide = (prepare(replace(FOLDER, path=str(folder), margin=margin), seed=1) for margin in (0, 6))
+    photo = wide.train[0, 3]
+    assert photo.shape == (2, 3, 44, 44)
+    smaller = torch.nn.functional.interpolate(photo, size=32, mode="area")
+    assert (smaller - plain.train[0, 3])[0].abs().mean() < 0.05  # the same part of the same photo
+    assert wide.train.beginning(3, 16)[0, 3].shape == (2, 3, 28, 28)
+    assert torch.equal(wide.held_out[0], plain.held_out[0])
+
+
+def test_a_margin_leaves_enough_of_a_photo_for_the_smallest_crop(tmp_path):
+    for number in range(2):
+        picture(number, width=200, height=100).save(tmp_path / f"{number}.png")
+    store = prepare(replace(FOLDER, path=str(tmp_path), margin=8), seed=0).train.store
+    assert Image.open(io.BytesIO(store.dataset[0]["jpeg"])).size == (160, 80)  # 48 px of 0.6
 
 
 def test_early_crops_are_the_same_ones_made_smaller(folder):

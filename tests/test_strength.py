@@ -57,6 +57,18 @@ def test_networks_whose_end_sees_the_photo_have_strengths():
     assert not sees_the_photo(build("johnson", {"width": 2, "blocks": 1}).architecture)
 
 
+def test_the_loss_sees_no_margin(module, photo):
+    batch = torch.stack([photo, photo], dim=1)
+    module.margin = 4
+    inner = photo[..., 4:-4, 4:-4]
+    seen = []
+    module.loss.register_forward_pre_hook(lambda loss, inputs: seen.append(inputs))
+    module.training_step(batch, 0)
+    (pictures, content, _) = seen[0]
+    assert pictures.shape == inner.shape
+    assert torch.equal(content["relu2_2"], module.loss.content_target(inner)["relu2_2"])
+
+
 def test_the_taps_give_the_photo(photo):
     weight, bias = photo_taps(torch.empty(3, 9, 3, 3), gain=1)
     beside = torch.cat([torch.rand(1, 6, 24, 32), photo], dim=1)
@@ -256,8 +268,8 @@ def test_strengths_have_a_share_of_small_crops_of_their_own(tmp_path, monkeypatc
 
     monkeypatch.setattr(StrengthTraining, "training_step", note)
     sizes = ("data.size=48", "data.early_size=32", "data.early_share=1", "strength.early_share=0.34")
-    assert cli.main(training(*sizes, "hydra.run.dir=run")) == 0
-    assert seen == [32, 48, 48]
+    assert cli.main(training(*sizes, "data.margin=4", "hydra.run.dir=run")) == 0
+    assert seen == [40, 56, 56]
 
 
 def test_a_stop_among_the_strengths_loses_nothing(tmp_path, monkeypatch, capsys, tiny_weights):

@@ -72,6 +72,24 @@ def test_the_network_sees_the_grain_and_the_loss_the_photo(module, photo):
     assert module.training_step(torch.stack([photo, seen], dim=1), 0).item() == wanted.total.item()
 
 
+def test_the_loss_sees_no_margin_and_the_network_does(module, photo):
+    style = module.loss.style_target(photo.flip(-1).sqrt())
+    inner = (..., slice(4, -4), slice(4, -4))
+    wanted = module.loss(module.network(photo)[inner], module.loss.content_target(photo[inner]), style)
+    module.margin = 4
+    assert module.training_step(pair(photo), 0).item() == wanted.total.item()
+    assert module.network(photo)[inner].ne(module.network(photo[inner])).any()
+
+
+def test_held_out_pictures_are_measured_to_their_edges(module, photo):
+    seen = []
+    module.log_dict = lambda named, **kwargs: seen.append(named["val/total"].item())
+    module.validation_step(pair(photo), 0)
+    module.margin = 4
+    module.validation_step(pair(photo), 0)
+    assert seen[0] == seen[1]
+
+
 def test_the_grid_is_weighed_beside_the_loss(module, photo):
     photo = photo.repeat(1, 1, 4, 4)  # large enough to compare one window with another
     plain = module.training_step(pair(photo), 0).item()

@@ -230,7 +230,7 @@ def test_another_run_cannot_go_on_from_a_checkpoint(tmp_path, change):
 
 def test_a_run_that_goes_on_says_what_it_began_with(tmp_path):
     first = train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "first")
-    begun = {"init": "a", "init_sha256": files.sha256(first)}
+    begun = {"init": "a", "init_sha256": files.sha256(first), "steps_before": 1}
     more = [f"init={first}", f"out={tmp_path}/b.safetensors"]
     train(settings("trainer.max_steps=1", *more), tmp_path / "run")
     train(settings("trainer.max_steps=1", "seed=7", f"out={first}"), tmp_path / "again")
@@ -334,10 +334,22 @@ def test_nan_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
     assert not (tmp_path / "a.safetensors").exists()
 
 
+def test_a_style_trained_on_says_how_long_and_from_where_in_all(tmp_path):
+    base = train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "0")
+    styles = [base]
+    for steps in (1, 2):
+        more = (f"trainer.max_steps={steps}", f"init={styles[-1]}", f"out={tmp_path}/{steps}.safetensors")
+        styles.append(train(settings(*more), tmp_path / str(steps)))
+    training = style_record.beginning(settings(f"init={styles[-1]}"))
+    assert training["steps_before"] == 4
+    assert training["base_sha256"] == files.sha256(base)
+    assert training["init_sha256"] == files.sha256(styles[-1])
+
+
 def test_training_starts_from_a_style(tmp_path):
     first = train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
     network = training_run._first_network(settings(f"init={first}"))
-    begun = {"init": "a", "init_sha256": files.sha256(first)}
+    begun = {"init": "a", "init_sha256": files.sha256(first), "steps_before": 1}
     assert style_record.beginning(settings(f"init={first}")) == begun
     for name, value in style_file.read(first).weights().items():
         assert torch.equal(network.state_dict()[name], torch.from_numpy(value))
