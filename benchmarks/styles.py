@@ -1,13 +1,14 @@
 """Measures every shipped style: losses beside Gatys' optimiser, artefacts, strengths.
 
-    python benchmarks/styles.py --paintings FOLDER --held-out FOLDER [losses artefacts strengths]
+    python benchmarks/styles.py --paintings FOLDER --held-out FOLDER [losses frames artefacts strengths]
 
 Writes benchmarks/styles.json after each style, and goes on from there. Losses are each style's own, of photos
 that were not trained on: the network's, and how many evaluations L-BFGS needs from the photo to fall below it
-(it ends there, or after 100). Artefacts are ``fastnst.artefacts``, at three sizes, with the usual strokes, of
-all photos at the first and of half of them at the others. Strengths: style distance and content distance of
-one photo's pictures, at each strength, and how far strength 0 is from the photo. Networks see the grain that
-they were trained with.
+(it ends there, or after 100). Frames: the losses of the same pictures, and of what is left of them without
+their outer px, for a network can hide at edges what it owes to the style. Artefacts are
+``fastnst.artefacts``, at three sizes, with the usual strokes, of all photos at the first and of half of them
+at the others. Strengths: style distance and content distance of one photo's pictures, at each strength, and
+how far strength 0 is from the photo. Networks see the grain that they were trained with.
 """
 
 import argparse
@@ -38,13 +39,16 @@ OUT = Path(__file__).with_name("styles.json")
 EVALUATIONS = 100  # of L-BFGS: the field's figure for what a network is worth is 50 to 100
 SIZES = (512, 1024, 2048)  # px, longer side, at which artefacts are looked for
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-HOW = {"losses": 1, "artefacts": 3, "strengths": 1}  # raised where what is measured changes
+FRAME = 32  # px, at each side
+HOW = {"losses": 1, "frames": 1, "artefacts": 3, "strengths": 1}  # raised where what is measured changes
 
 
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=[], help="losses, artefacts, strengths; default: all")
+    parser.add_argument(
+        "parts", nargs="*", default=[], help="losses, frames, artefacts, strengths; default: all"
+    )
     parser.add_argument("--paintings", required=True, type=Path, help="the folder of the paintings' pictures")
     parser.add_argument("--held-out", required=True, type=Path, help="a folder of photos")
     parser.add_argument("--photos", type=int, default=32, help="how many of them")
@@ -57,7 +61,12 @@ def main() -> None:
     paths = [path for path in sorted(asked.held_out.iterdir()) if path.suffix.lower() in images.SUFFIXES]
     photos = [paths[i * len(paths) // asked.photos] for i in range(min(asked.photos, len(paths)))]
     found: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out.is_file() else {}
-    parts = {"losses": beside_gatys, "artefacts": looked_over, "strengths": by_strength}
+    parts = {
+        "losses": beside_gatys,
+        "frames": without_frames,
+        "artefacts": looked_over,
+        "strengths": by_strength,
+    }
     for name, path in style_file.installed().items():
         style = style_file.read(path)
         own = found.setdefault(name, {})
@@ -94,6 +103,28 @@ def beside_gatys(style: Style, photos: list[Path], asked: argparse.Namespace) ->
         "evaluations_median": median([number or EVALUATIONS + 1 for number in crossings]),
         "evaluations_least": min(there, default=EVALUATIONS + 1),
         "not_reached_in_100": len(crossings) - len(there),
+    }
+
+
+@torch.no_grad()
+def without_frames(style: Style, photos: list[Path], asked: argparse.Namespace) -> dict[str, Any]:
+    """Held-out losses of whole pictures, and without their outer ``FRAME`` px."""
+    engine = open_engine(style, precision="float32")
+    loss, painting = its_loss(style, asked.paintings)
+    target = loss.style_target(painting)
+    found: dict[str, list[dict[str, float]]] = {"whole": [], "without": []}
+    for path in photos:
+        photo = square(path, asked.size)
+        picture = paint(photo, engine, grain=grain(style))
+        for part, inner in (("whole", slice(None)), ("without", slice(FRAME, -FRAME))):
+            content = loss.content_target(tensor(photo[inner, inner]))
+            found[part].append(loss(tensor(picture[inner, inner]), content, target).values())
+    return {
+        "margin": style.record["training"].get("margin", 0),
+        **{
+            part: {term: round(mean(one[term] for one in each), 4) for term in ("content", "style")}
+            for part, each in found.items()
+        },
     }
 
 

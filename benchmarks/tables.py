@@ -275,6 +275,16 @@ def styles(results: Results) -> str:
     return "".join(sorted(set(machines))) + table(heads, rows)
 
 
+def frames(results: Results) -> str:
+    """What shipped styles owe to the edges of pictures."""
+    rows = []
+    for name, styled in sorted((results.read("styles") or {}).items()):
+        if each := styled.get("frames"):
+            pairs = [(each["whole"][term], each["without"][term]) for term in ("style", "content")]
+            rows.append([name, f"{each['margin']} px", *(f"{a:.3f} → {b:.3f}" for a, b in pairs)])
+    return table(["style", "margin", "style's distance", "contents'"], rows) if rows else MISSING
+
+
 def artefacts(results: Results) -> str:
     """Scores by size."""
     rows = [
@@ -496,6 +506,7 @@ TABLES = {
     "no_bfloat16": no_bfloat16,
     "gpu": gpu,
     "styles": styles,
+    "frames": frames,
     "artefacts": artefacts,
     "strengths": strengths,
     "edges": edges,

@@ -42,7 +42,7 @@ class PhotoDataset(Dataset[Tensor]):
         scale: a crop's side is drawn uniformly from [scale, 1] of the photo's shorter side.
         seed: of all crops, flips and grain, not negative.
         grain: levels of 255 on what the network sees: see ``grain``.
-        margin: px around each crop: see ``photos_and_seen``.
+        margin: px of the photo around each crop: see ``photos_and_seen``.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ class PhotoDataset(Dataset[Tensor]):
         position, index = key
         random = np.random.default_rng((self.seed, CROP, position))
         until, early = self.early
-        size = (early if position < until else self.size) + 2 * self.margin
+        size = early if position < until else self.size
         for attempt in range(ATTEMPTS):
             photo = _photo(self.store, int(self.rows[(index + attempt // AGAIN) % len(self)]))
             draws = random.random(4)
             side = min(photo.size) * (self.scale + (1 - self.scale) * draws[0])
             left, top = (photo.width - side) * draws[1], (photo.height - side) * draws[2]
             box = (left, top, left + side, top + side)
-            crop = _crop(photo, box, size=size, mirror=bool(draws[3] < 0.5))
+            crop = _crop(photo, box, size=size, margin=self.margin, mirror=bool(draws[3] < 0.5))
             if np.ptp(crop, axis=(1, 2)).max() > FLAT:
                 break
         top_left = random.integers(2**31, size=2).tolist()  # of the part of all grain that this crop has
@@ -181,9 +181,27 @@ def _photo(store: PhotoStore, row: int) -> Image.Image:
     return Image.open(io.BytesIO(store.dataset[row]["jpeg"])).convert("RGB")
 
 
-def _crop(photo: Image.Image, box: tuple[float, float, float, float], *, size: int, mirror: bool) -> Floats:
-    """The square ``box`` (left, top, right, bottom; px) at ``size`` px, antialiased: (3, size, size)."""
-    rgb = images.from_pil(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
+def _crop(
+    photo: Image.Image,
+    box: tuple[float, float, float, float],
+    *,
+    size: int,
+    margin: int = 0,
+    mirror: bool,
+) -> Floats:
+    """The square ``box`` (left, top, right, bottom; px) at ``size`` px, antialiased, with what is around it.
+
+    Where the photo ends in the margin, it is reflected. (3, size + 2 margin, size + 2 margin).
+    """
+    left, top, right, bottom = box
+    step = (right - left) / size
+    room = left, top, photo.width - right, photo.height - bottom
+    before_x, before_y, after_x, after_y = (min(margin, int(each / step)) for each in room)
+    shape = size + before_x + after_x, size + before_y + after_y
+    wider = (left - before_x * step, top - before_y * step, right + after_x * step, bottom + after_y * step)
+    rgb = images.from_pil(photo.resize(shape, Image.Resampling.BICUBIC, box=wider))
+    missing = ((0, 0), (margin - before_y, margin - after_y), (margin - before_x, margin - after_x))
+    rgb = np.pad(rgb, missing, mode="reflect")
     return np.ascontiguousarray(rgb[..., ::-1]) if mirror else rgb
 
 

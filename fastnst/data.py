@@ -67,9 +67,7 @@ def prepare(settings: DataSettings, *, seed: int, report: Report | None = None) 
         FastNSTError: the cache folder cannot be written.
     """
     held_out_files = _held_out_files(settings)
-    kept = round(
-        (settings.size + 2 * settings.margin) / settings.scale
-    )  # the smallest crop is not enlarged: no learning from blur
+    kept = round(settings.size / settings.scale)  # the smallest crop is not enlarged: no learning from blur
     store = photo_store.build(
         _source(settings, held_out_files, look_inside=True), size=settings.size, kept=kept, report=report
     )
