@@ -201,11 +201,7 @@ class DataSettings:
         require(self.size >= 32, f"data.size must be at least 32 px, not {self.size}")
         require(self.early_size >= 32, f"data.early_size must be at least 32 px, not {self.early_size}")
         require(0 <= self.early_share <= 1, f"data.early_share must be from 0 to 1, not {self.early_share}")
-        least = min(self.size, self.early_size)
-        require(
-            0 <= self.margin < least,
-            f"data.margin must be from 0 to {least - 1} px, less than the crops, not {self.margin}",
-        )
+        require(0 <= self.margin <= 256, f"data.margin must be from 0 to 256 px, not {self.margin}")
         require(
             1 <= self.batch_size <= 4096, f"data.batch_size must be from 1 to 4096, not {self.batch_size}"
         )

@@ -608,21 +608,37 @@ def test_a_folder_of_bad_photos_only_is_an_error(tmp_path):
         prepare(replace(FOLDER, path=str(tmp_path)), seed=1)
 
 
-def test_a_margin_adds_to_the_crops_of_training_alone(folder):
+def test_a_margin_is_of_the_photo_around_the_crop(folder):
     plain, wide = (prepare(replace(FOLDER, path=str(folder), margin=margin), seed=1) for margin in (0, 6))
-    photo = wide.train[0, 3]
-    assert photo.shape == (2, 3, 44, 44)
-    smaller = torch.nn.functional.interpolate(photo, size=32, mode="area")
-    assert (smaller - plain.train[0, 3])[0].abs().mean() < 0.05  # the same part of the same photo
+    for position in range(20):
+        crop = wide.train[position, 3]
+        assert crop.shape == (2, 3, 44, 44)
+        inner = crop[:, :, 6:-6, 6:-6]
+        assert (inner - plain.train[position, 3])[0].abs().max() < 0.02
+        across = (
+            crop[0, 1].mean(dim=0).diff().abs()
+        )  # a slope, which goes on or is reflected, but at the turn
+        assert (across > 0.5 * across.median()).sum() >= 41
     assert wide.train.beginning(3, 16)[0, 3].shape == (2, 3, 28, 28)
     assert torch.equal(wide.held_out[0], plain.held_out[0])
 
 
-def test_a_margin_leaves_enough_of_a_photo_for_the_smallest_crop(tmp_path):
-    for number in range(2):
-        picture(number, width=200, height=100).save(tmp_path / f"{number}.png")
-    store = prepare(replace(FOLDER, path=str(tmp_path), margin=8), seed=0).train.store
-    assert Image.open(io.BytesIO(store.dataset[0]["jpeg"])).size == (160, 80)  # 48 px of 0.6
+def test_a_margin_beyond_the_photo_is_reflected(folder):
+    train = prepare(replace(FOLDER, path=str(folder), scale=1.0, margin=6), seed=1).train
+    crop = train[0, 3][0]  # as high as the photo
+    assert torch.equal(crop[:, :6], crop[:, 7:13].flip(1))
+    assert torch.equal(crop[:, -6:], crop[:, -13:-7].flip(1))
+
+
+def test_a_margin_may_be_larger_than_the_crops(folder):
+    train = prepare(replace(FOLDER, path=str(folder), scale=1.0, margin=40), seed=1).train
+    assert train[0, 3].shape == (2, 3, 112, 112)
+
+
+@pytest.mark.parametrize("margin", [-1, 257])
+def test_a_margin_that_cannot_be_is_an_error(margin):
+    with pytest.raises(ConfigError, match=rf"data.margin must be from 0 to 256 px, not {margin}"):
+        replace(FOLDER, margin=margin)
 
 
 def test_early_crops_are_the_same_ones_made_smaller(folder):
