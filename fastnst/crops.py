@@ -189,16 +189,21 @@ def _crop(
     margin: int = 0,
     mirror: bool,
 ) -> Floats:
-    """The square ``box`` (left, top, right, bottom; px) at ``size`` px, antialiased, with what is around it.
+    """The square ``box`` (left, top, right, bottom; px) at ``size`` px, antialiased, in its margin.
 
-    Where the photo ends in the margin, it is reflected. (3, size + 2 margin, size + 2 margin).
+    The margin is what the photo has around it, reflected where that ends: (3, size + 2 margin, as much).
     """
     left, top, right, bottom = box
     step = (right - left) / size
     room = left, top, photo.width - right, photo.height - bottom
     before_x, before_y, after_x, after_y = (min(margin, int(each / step)) for each in room)
     shape = size + before_x + after_x, size + before_y + after_y
-    wider = (left - before_x * step, top - before_y * step, right + after_x * step, bottom + after_y * step)
+    wider = (
+        max(0.0, left - before_x * step),
+        max(0.0, top - before_y * step),
+        min(photo.width, right + after_x * step),
+        min(photo.height, bottom + after_y * step),
+    )
     rgb = images.from_pil(photo.resize(shape, Image.Resampling.BICUBIC, box=wider))
     missing = ((0, 0), (margin - before_y, margin - after_y), (margin - before_x, margin - after_x))
     rgb = np.pad(rgb, missing, mode="reflect")
