@@ -277,12 +277,16 @@ def styles(results: Results) -> str:
 
 def frames(results: Results) -> str:
     """What shipped styles owe to the edges of pictures."""
+    known = {name: each for name, each in (results.read("styles") or {}).items() if "frames" in each}
+    if not known:
+        return MISSING
     rows = []
-    for name, styled in sorted((results.read("styles") or {}).items()):
-        if each := styled.get("frames"):
-            pairs = [(each["whole"][term], each["without"][term]) for term in ("style", "content")]
-            rows.append([name, f"{each['margin']} px", *(f"{a:.3f} → {b:.3f}" for a, b in pairs)])
-    return table(["style", "margin", "style's distance", "contents'"], rows) if rows else MISSING
+    for name, styled in sorted(known.items()):
+        each = styled["frames"]
+        pairs = [(each["whole"][term], each["without"][term]) for term in ("style", "content")]
+        rows.append([name, f"{each['margin']} px", *(f"{a:.3f} → {b:.3f}" for a, b in pairs)])
+    machines = {said({**each["frames"]["environment"], "commit": None}) for each in known.values()}
+    return "".join(sorted(machines)) + table(["style", "margin", "style's distance", "contents'"], rows)
 
 
 def artefacts(results: Results) -> str:

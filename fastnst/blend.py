@@ -97,8 +97,7 @@ def _common_start(first: Style, second: Style) -> dict[str, Any]:
     """
     one, other = (style.record.get("training", {}) for style in (first, second))
     bases = [start.get("base_sha256", start.get("init_sha256")) for start in (one, other)]
+    named = {"init": "base"} if one.get("init") == other.get("init") == "base" else {}
     if None in bases:  # records had no digests once
-        return {"init": "base"} if one.get("init") == other.get("init") == "base" else {}
-    if bases[0] != bases[1]:
-        return {}
-    return {"base_sha256": bases[0]}
+        return named
+    return {**named, "base_sha256": bases[0]} if bases[0] == bases[1] else {}

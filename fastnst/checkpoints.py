@@ -118,7 +118,7 @@ def _in_full(identity: Mapping[str, Any]) -> dict[str, Any]:
     """An identity with what was so before there was a choice, where it does not say."""
     loss, network = {"padding": "zeros", **identity["loss"]}, in_full(identity["network"])
     order = {"order": list(identity["paintings"])} if "paintings" in identity else {}
-    return {"data.grain": 0.0, **order, **identity, "loss": loss, "network": network}
+    return {"data.grain": 0.0, "data.margin": 0, **order, **identity, "loss": loss, "network": network}
 
 
 def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:

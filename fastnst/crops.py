@@ -77,7 +77,7 @@ class PhotoDataset(Dataset[Tensor]):
     def __getitem__(self, key: tuple[int, int]) -> Tensor:
         """A crop and what the network sees of it, float32 (2, 3, side, side) in [0, 1]; smaller early on.
 
-        Its side is ``size + 2 margin``. Of a single colour, as of a white wall, there is nothing to learn:
+        Its side is ``size + 2 margin``. Of a single colour all over, as a white wall, it teaches nothing:
         instance normalisation divides by no variance, layer after layer, and gradients become infinite. Such
         a crop is drawn again, in the end from the photos that follow.
         """
@@ -170,10 +170,10 @@ def photos_and_seen(batch: Tensor, margin: int = 0) -> tuple[Tensor, Tensor]:
     return inner(photos, margin), seen
 
 
-def inner(images: Tensor, margin: int) -> Tensor:
-    """Images, ``(B, 3, H, W)``, without ``margin`` px at each side."""
-    height, width = images.shape[-2:]
-    part = images[..., margin : height - margin, margin : width - margin]
+def inner(pictures: Tensor, margin: int) -> Tensor:
+    """Pictures, ``(B, 3, H, W)``, without ``margin`` px at each side."""
+    height, width = pictures.shape[-2:]
+    part = pictures[..., margin : height - margin, margin : width - margin]
     return part.contiguous(memory_format=torch.channels_last)
 
 

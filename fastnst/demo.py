@@ -81,7 +81,13 @@ def demo(folder: Path, *, length: Length = FULL, progress: Report | None = None)
     trials = [f"calibration.evaluations={length.trial}", f"calibration.photo_size={length.crop}"]
     training = [
         *trials,
-        *("data=samples", f"data.size={length.crop}", "data.workers=0", f"trainer.max_steps={length.steps}"),
+        *(
+            "data=samples",
+            f"data.size={length.crop}",
+            "data.margin=16",
+            "data.workers=0",
+            f"trainer.max_steps={length.steps}",
+        ),
         *(f"trainer.val_check_interval={length.steps}", f"sample_every={max(1, length.steps // 4)}"),
         f"out={config.item(f'{folder / PAINTING}{style_file.SUFFIX}')}",
         f"strength.steps={length.strengths}",

@@ -37,7 +37,8 @@ def first_file(settings: TrainSettings) -> Path | None:
 def beginning(settings: TrainSettings) -> dict[str, Any]:
     """What a training begins with, as records have it: a name and the file's SHA-256.
 
-    Of a style also the steps that it had, and the SHA-256 of what the first training of all began with.
+    Of a style also the steps that it had, and the SHA-256 of what the first training of all began with, as
+    far as its record tells.
 
     Raises:
         StyleFileError: there is no such file.
@@ -50,8 +51,8 @@ def beginning(settings: TrainSettings) -> dict[str, Any]:
     begun: dict[str, Any] = {"init": name, "init_sha256": files.sha256(first)}
     record = style_file.read(first).record
     before = record.get("training", {})
-    if "init" in before:
-        begun["steps_before"] = record.get("steps", 0) + before.get("steps_before", 0)
+    if "init" in before and "steps" in record:  # a training, and no blend
+        begun["steps_before"] = record["steps"] + before.get("steps_before", 0)
     if base := before.get("base_sha256", before.get("init_sha256")):
         begun["base_sha256"] = base
     return begun

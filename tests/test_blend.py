@@ -107,7 +107,6 @@ def test_styles_of_a_base_of_ones_own_are_known_by_its_digest(two, home, capsys)
         ("one", own),
         ("other", own),
         ("later", {"training": {"init": "one", "init_sha256": "1", "base_sha256": "5e1f"}}),
-        ("third", {"training": {**own["training"], "init_sha256": "0"}}),
     ):
         tiny_style.write(home, f"{file}.safetensors", **training)
     for file in ("other", "later", "new"):
@@ -115,6 +114,21 @@ def test_styles_of_a_base_of_ones_own_are_known_by_its_digest(two, home, capsys)
         assert capsys.readouterr().err == ""
         assert style_file.read(home / "out.safetensors").record["training"] == {"base_sha256": "5e1f"}
         (home / "out.safetensors").replace(home / "new.safetensors")
+
+
+def test_a_blend_is_of_the_base_that_shipped_before_there_were_digests(two, home, capsys):
+    tiny_style.write(home, "digest.safetensors", training={"init": "base", "init_sha256": "5e1f"})
+    assert cli.main(["blend", "digest.safetensors", "digest.safetensors", "-o", "new.safetensors"]) == 0
+    record = style_file.read(home / "new.safetensors").record
+    assert record["training"] == {"init": "base", "base_sha256": "5e1f"}
+    assert cli.main(["blend", "new.safetensors", "first.safetensors", "-o", "third.safetensors"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_styles_of_other_bases_are_warned_of(two, home, capsys):
+    own = {"training": {"init": "own", "init_sha256": "5e1f"}}
+    for file, training in (("one", own), ("third", {"training": {**own["training"], "init_sha256": "0"}})):
+        tiny_style.write(home, f"{file}.safetensors", **training)
     for file in ("third", "first"):
         assert cli.main(["blend", "one.safetensors", f"{file}.safetensors", "-o", "new.safetensors"]) == 0
         assert "did not begin with the same base" in capsys.readouterr().err

@@ -615,9 +615,8 @@ def test_a_margin_is_of_the_photo_around_the_crop(folder):
         assert crop.shape == (2, 3, 44, 44)
         inner = crop[:, :, 6:-6, 6:-6]
         assert (inner - plain.train[position, 3])[0].abs().max() < 0.02
-        across = (
-            crop[0, 1].mean(dim=0).diff().abs()
-        )  # a slope, which goes on or is reflected, but at the turn
+        # a slope, which goes on or is reflected, but for the turn
+        across = crop[0, 1].mean(dim=0).diff().abs()
         assert (across > 0.5 * across.median()).sum() >= 41
     assert wide.train.beginning(3, 16)[0, 3].shape == (2, 3, 28, 28)
     assert torch.equal(wide.held_out[0], plain.held_out[0])

@@ -263,13 +263,13 @@ def test_strengths_have_a_share_of_small_crops_of_their_own(tmp_path, monkeypatc
     seen, step = [], StrengthTraining.training_step
 
     def note(self, batch, batch_idx):
-        seen.append(batch.shape[-1])
+        seen.append((batch.shape[-1], self.margin))
         return step(self, batch, batch_idx)
 
     monkeypatch.setattr(StrengthTraining, "training_step", note)
     sizes = ("data.size=48", "data.early_size=32", "data.early_share=1", "strength.early_share=0.34")
     assert cli.main(training(*sizes, "data.margin=4", "hydra.run.dir=run")) == 0
-    assert seen == [40, 56, 56]
+    assert seen == [(40, 4), (56, 4), (56, 4)]
 
 
 def test_a_stop_among_the_strengths_loses_nothing(tmp_path, monkeypatch, capsys, tiny_weights):

@@ -306,6 +306,31 @@ def test_a_checkpoint_from_before_there_was_grain_goes_on_without(tmp_path):
     assert style_file.read(train(goes_on, tmp_path / "again")).record["training"]["grain"] == 0
 
 
+def test_a_checkpoint_from_before_there_was_a_margin_goes_on_without(tmp_path):
+    out = f"out={tmp_path}/a.safetensors"
+    train(settings("trainer.max_steps=1", "data.margin=0", out), tmp_path / "run")
+    path = tmp_path / "run/last.ckpt"
+    state = torch.load(path, weights_only=True)
+    assert state["identity"].pop("data.margin") == 0
+    torch.save(state, path)
+    with pytest.raises(ConfigError, match=r"made with data\.margin=0, and this run has data\.margin=4;"):
+        train(settings("trainer.max_steps=2", "data.margin=4", out, f"resume={path}"), tmp_path)
+    goes_on = settings("trainer.max_steps=2", "data.margin=0", out, f"resume={path}")
+    assert style_file.read(train(goes_on, tmp_path / "again")).record["training"]["margin"] == 0
+
+
+def test_the_margin_is_that_of_the_settings(tmp_path, monkeypatch):
+    seen, step = [], training_run.StyleTraining.training_step
+
+    def note(self, batch, batch_idx):
+        seen.append((batch.shape[-1], self.margin))
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(training_run.StyleTraining, "training_step", note)
+    train(settings("trainer.max_steps=1", "data.margin=5", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    assert seen == [(42, 5)]
+
+
 def test_a_run_cannot_end_before_its_checkpoint(tmp_path):
     train(settings("trainer.max_steps=2", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"is at step 2 already|is at step 2, trainer.max_steps is 1"):

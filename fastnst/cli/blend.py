@@ -27,8 +27,8 @@ from fastnst.cli import say
 def command(first: str, second: str, part: float, output: str) -> None:
     """Make one style of two that have the same kind of network.
 
-    Both should have begun with the same base (training.init_sha256 of `fastnst info`): what lies between
-    others is often mud.
+    Both should have begun with the same base (of `fastnst info` training.base_sha256, or init_sha256 where
+    there is none): what lies between others is often mud.
 
     STYLE is an installed style's name or a file; `fastnst info` shows both. What comes out is a style as fast
     as either.
