@@ -109,9 +109,17 @@ def test_a_base_is_trained_and_trainings_begin_with_it(folder, monkeypatch, caps
             seen.append(settings["padding"])
             super().__init__(*args, **settings)
 
+    margins, step = [], BaseTraining.training_step
+
+    def note(self, batch, batch_idx):
+        margins.append(self.margin)
+        return step(self, batch, batch_idx)
+
     monkeypatch.setattr(losses, "VGG19Features", Seen)
-    assert cli.main([*argv, "trainer.log_every_n_steps=1", "loss.padding=replicate"]) == 0
+    monkeypatch.setattr(BaseTraining, "training_step", note)
+    assert cli.main([*argv, "trainer.log_every_n_steps=1", "loss.padding=replicate", "data.margin=5"]) == 0
     assert set(seen) == {"replicate"}
+    assert margins == [5, 5, 5]
     assert len((folder / "run/metrics.csv").read_text().splitlines()) == 4
     out, err = capsys.readouterr()
     assert out == "johnson.safetensors\n"

@@ -293,30 +293,24 @@ def test_the_base_and_styles_from_before_begin_networks_of_either_enlarging(tmp_
         np.testing.assert_array_equal(network.get_parameter(place).detach().numpy(), first.weights()[place])
 
 
-def test_a_checkpoint_from_before_there_was_grain_goes_on_without(tmp_path):
-    out = f"out={tmp_path}/a.safetensors"
-    train(settings("trainer.max_steps=1", "data.grain=0", out), tmp_path / "run")
+@pytest.mark.parametrize(
+    ("name", "now"),
+    [
+        ("grain", r"data\.grain=0\.0, and this run has data\.grain=2\.0"),
+        ("margin", r"data\.margin=0, .* data\.margin=2"),
+    ],
+)
+def test_a_checkpoint_from_before_there_was_a_choice_goes_on_without(tmp_path, name, now):
+    out, without = f"out={tmp_path}/a.safetensors", f"data.{name}=0"
+    train(settings("trainer.max_steps=1", without, out), tmp_path / "run")
     path = tmp_path / "run/last.ckpt"
     state = torch.load(path, weights_only=True)
-    assert state["identity"].pop("data.grain") == 0
+    assert state["identity"].pop(f"data.{name}") == 0
     torch.save(state, path)
-    with pytest.raises(ConfigError, match=r"made with data\.grain=0\.0, and this run has data\.grain=4\.0;"):
-        train(settings("trainer.max_steps=2", out, f"resume={path}"), tmp_path)
-    goes_on = settings("trainer.max_steps=2", "data.grain=0", out, f"resume={path}")
-    assert style_file.read(train(goes_on, tmp_path / "again")).record["training"]["grain"] == 0
-
-
-def test_a_checkpoint_from_before_there_was_a_margin_goes_on_without(tmp_path):
-    out = f"out={tmp_path}/a.safetensors"
-    train(settings("trainer.max_steps=1", "data.margin=0", out), tmp_path / "run")
-    path = tmp_path / "run/last.ckpt"
-    state = torch.load(path, weights_only=True)
-    assert state["identity"].pop("data.margin") == 0
-    torch.save(state, path)
-    with pytest.raises(ConfigError, match=r"made with data\.margin=0, and this run has data\.margin=4;"):
-        train(settings("trainer.max_steps=2", "data.margin=4", out, f"resume={path}"), tmp_path)
-    goes_on = settings("trainer.max_steps=2", "data.margin=0", out, f"resume={path}")
-    assert style_file.read(train(goes_on, tmp_path / "again")).record["training"]["margin"] == 0
+    with pytest.raises(ConfigError, match=f"made with {now};"):
+        train(settings("trainer.max_steps=2", f"data.{name}=2", out, f"resume={path}"), tmp_path)
+    goes_on = settings("trainer.max_steps=2", without, out, f"resume={path}")
+    assert style_file.read(train(goes_on, tmp_path / "again")).record["training"][name] == 0
 
 
 def test_the_margin_is_that_of_the_settings(tmp_path, monkeypatch):
