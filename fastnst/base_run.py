@@ -1,6 +1,7 @@
 """The training of a base network, from settings to a file: see ``fastnst.base_training``."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,11 +18,11 @@ from fastnst import (
     devices,
     files,
     losses,
-    networks,
     paintings,
     style_file,
     trainers,
     vgg_weights,
+    warm_start,
 )
 from fastnst.base_training import BaseTraining
 from fastnst.calibrated import Calibration
@@ -72,7 +73,7 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
     trainers.check_crops(settings)
 
     torch.manual_seed(settings.seed)
-    network = networks.build(settings.network.name, settings.network.arguments)
+    network, start = warm_start.first_network(settings), warm_start.beginning(settings)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     dtype = choose_dtype(settings.vgg.precision, device)
     before = {} if checkpoint is None else checkpoints.found(checkpoint, "base")
@@ -109,10 +110,12 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
         seed=settings.seed,
         margin=settings.data.margin,
     )
-    module.identity = checkpoints.base_identity(settings, found) | {"photos": photos.fingerprint}
-    module.calibration = {name: each.record() for name, each in found.items()}
+    identity = checkpoints.base_identity(settings, found) | {"photos": photos.fingerprint}
     if checkpoint is not None:
-        checkpoints.check_same(checkpoint, module.identity, steps)
+        checkpoints.check_same(checkpoint, identity, steps)
+        start = checkpoints.start(checkpoint) or start
+    module.identity = {**identity, "start": start}
+    module.calibration = {name: each.record() for name, each in found.items()}
     trainer, _ = trainers.fit(
         module,
         photos,
@@ -125,7 +128,9 @@ def train_base(settings: BaseSettings, run_dir: Path, *, report: Report | None =
         limit_val_batches=0,
         val_check_interval=None,
     )
-    trainers.write(out, module.state(), _record(settings, trainer.global_step, photos.record()), run_dir)
+    trainers.write(
+        out, module.state(), _record(settings, start, trainer.global_step, photos.record()), run_dir
+    )
     return out
 
 
@@ -140,7 +145,9 @@ def _loss(features: VGG19Features, found: Calibration) -> PerceptualLoss:
     return losses.on(features, found.loss, found.painting.strength)
 
 
-def _record(settings: BaseSettings, steps: int, photos: dict[str, Any]) -> dict[str, Any]:
+def _record(
+    settings: BaseSettings, start: Mapping[str, Any], steps: int, photos: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "name": "base",
         "title": "What trainings begin with",
@@ -150,6 +157,7 @@ def _record(settings: BaseSettings, steps: int, photos: dict[str, Any]) -> dict[
             **asdict(settings.optim),
             **{name: getattr(settings.data, name) for name in CROPS},
             "seed": settings.seed,
+            **start,
             "paintings": [Path(name).name for name in settings.paintings],
         },
         "steps": steps,

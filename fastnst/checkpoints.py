@@ -66,7 +66,7 @@ def found(path: Path, kind: str) -> dict[str, Any]:
 
 
 def start(path: Path) -> dict[str, Any] | None:
-    """What the training of a style began with, as its record will have it; None in an older checkpoint."""
+    """What a training began with, as its record will have it; None in an older checkpoint."""
     state = torch.load(path, map_location="meta", weights_only=True)
     begun: dict[str, Any] | None = state["identity"].get("start")
     return begun
@@ -97,7 +97,13 @@ def base_identity(settings: BaseSettings, paintings: Mapping[str, Calibration]) 
         paintings: what was found out about each.
     """
     seen = {name: [each.picture.sha256, each.painting.strength] for name, each in paintings.items()}
-    return {"kind": "base", "paintings": seen, "order": list(seen), **_shared(settings)}
+    return {
+        "kind": "base",
+        "paintings": seen,
+        "order": list(seen),
+        "init": settings.init,
+        **_shared(settings),
+    }
 
 
 def _shared(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
@@ -118,7 +124,8 @@ def _in_full(identity: Mapping[str, Any]) -> dict[str, Any]:
     """An identity with what was so before there was a choice, where it does not say."""
     loss, network = {"padding": "zeros", **identity["loss"]}, in_full(identity["network"])
     order = {"order": list(identity["paintings"])} if "paintings" in identity else {}
-    return {"data.grain": 0.0, "data.margin": 0, **order, **identity, "loss": loss, "network": network}
+    before = {"data.grain": 0.0, "data.margin": 0, "init": "scratch"}
+    return {**before, **order, **identity, "loss": loss, "network": network}
 
 
 def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:

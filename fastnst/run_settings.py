@@ -67,6 +67,7 @@ class BaseSettings:
     sample_every: int
     checkpoint_every: int
     seed: int
+    init: str
     resume: str | None
     out: str | None
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from fastnst import __version__, files, images, samples, style_file
+from fastnst import __version__, images, samples
 from fastnst.grain import grained
 from fastnst.networks import StyleNetwork
 from fastnst.paintings import Painting
@@ -21,41 +20,6 @@ from fastnst.run_settings import TrainSettings
 from fastnst.settings import CROPS
 
 THUMBNAIL_SIZE = 160  # px
-
-
-def first_file(settings: TrainSettings) -> Path | None:
-    """The file whose weights a training begins with; None for none.
-
-    Raises:
-        StyleFileError: there is no such file.
-    """
-    if settings.init == "auto":
-        return style_file.base(asdict(settings.network))
-    return None if settings.init == "scratch" else style_file.find(settings.init)
-
-
-def beginning(settings: TrainSettings) -> dict[str, Any]:
-    """What a training begins with, as records have it: a name and the file's SHA-256.
-
-    Of a style also the steps that it had, and the SHA-256 of what the first training of all began with, as
-    far as its record tells.
-
-    Raises:
-        StyleFileError: there is no such file.
-    """
-    first = first_file(settings)
-    if first is None:
-        return {"init": "scratch"}
-    own = "own base" if first.stem == "base" else first.stem
-    name = "base" if settings.init == "auto" else own
-    begun: dict[str, Any] = {"init": name, "init_sha256": files.sha256(first)}
-    record = style_file.read(first).record
-    before = record.get("training", {})
-    if "init" in before and "steps" in record:  # a training, and no blend
-        begun["steps_before"] = record["steps"] + before.get("steps_before", 0)
-    if base := before.get("base_sha256", before.get("init_sha256")):
-        begun["base_sha256"] = base
-    return begun
 
 
 def style_record(
@@ -76,7 +40,7 @@ def style_record(
 
     Args:
         settings: of the run.
-        start: ``beginning(settings)``, from before the training.
+        start: ``warm_start.beginning(settings)``, from before the training.
         painting: what was learnt.
         vgg_sha256: of the file of VGG-19's weights.
         photos: ``Photos.record()``.

@@ -18,14 +18,13 @@ from fastnst import (
     devices,
     files,
     losses,
-    networks,
     paintings,
     style_file,
     style_targets,
     trainers,
     vgg_weights,
+    warm_start,
 )
-from fastnst.architectures import fits
 from fastnst.artefacts import artefacts
 from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
@@ -38,7 +37,7 @@ from fastnst.progress import Report
 from fastnst.run_settings import TrainSettings
 from fastnst.strength import StrengthTraining
 from fastnst.strengths_sheet import strengths_sheet
-from fastnst.style_record import beginning, first_file, style_record
+from fastnst.style_record import style_record
 from fastnst.training import StyleTraining
 from fastnst.vgg import choose_dtype
 from fastnst.vgg_weights import VGGWeights
@@ -89,7 +88,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
     trainers.check_crops(settings)
 
     torch.manual_seed(settings.seed)
-    network, start = _first_network(settings), beginning(settings)
+    network, start = warm_start.first_network(settings), warm_start.beginning(settings)
     weights = vgg_weights.load(settings.vgg.weights, convention=settings.vgg.convention)
     dtype = choose_dtype(settings.vgg.precision, device)
     found = _calibrated(
@@ -196,21 +195,6 @@ def _check_free(out: Path, settings: TrainSettings) -> None:
         raise ConfigError(f"{out} is there, and no style that this fastnst reads: {ways}") from err
     if known != files.sha256(path):
         raise ConfigError(f"{out} is there, the style of another picture: {ways}")
-
-
-def _first_network(settings: TrainSettings) -> StyleNetwork:
-    """The network as training begins: fresh, or with a style's weights."""
-    network = networks.build(settings.network.name, settings.network.arguments)
-    chosen = {"name": settings.network.name, "arguments": settings.network.arguments}
-    first = first_file(settings)
-    if first is not None:
-        style = style_file.read(first)
-        if not fits(style.record["network"], chosen):
-            raise ConfigError(
-                f"init={settings.init} is a {style.record['network']}, and what is trained is a {chosen}"
-            )
-        network.load_state_dict({name: torch.from_numpy(value) for name, value in style.weights().items()})
-    return network
 
 
 def _artefacts(network: StyleNetwork, photos: HeldOutDataset, painting: Painting) -> dict[str, float]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fastnst import base_run, cli, config, losses, style_file, training_run
+from fastnst import base_run, cli, config, files, losses, style_file, warm_start
 from fastnst.base_training import BaseTraining
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import build
@@ -130,11 +130,11 @@ def test_a_base_is_trained_and_trainings_begin_with_it(folder, monkeypatch, caps
 
     monkeypatch.setattr(style_file, "BASES", folder)
     chosen = [*SMALL, "painting=brushstrokes"]
-    first = training_run._first_network(config.typed(TrainSettings, config.load("train", chosen)))
+    first = warm_start.first_network(config.typed(TrainSettings, config.load("train", chosen)))
     for name, value in base.weights().items():
         np.testing.assert_array_equal(first.state_dict()[name].numpy(), value)
     other = config.load("train", [*chosen, "network.arguments.width=3"])
-    assert training_run._first_network(config.typed(TrainSettings, other)).layers[0].out_channels == 3
+    assert warm_start.first_network(config.typed(TrainSettings, other)).layers[0].out_channels == 3
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,32 @@ def test_a_base_goes_on_exactly(folder):
     whole, parts = (style_file.read(f"{name}.safetensors").weights() for name in ("whole", "parts"))
     for name, value in whole.items():
         np.testing.assert_array_equal(parts[name], value)
+
+
+def test_a_base_may_go_on_from_another(folder, monkeypatch, capsys):
+    common = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=2"]
+    assert cli.main([*common, "out=johnson.safetensors", "hydra.run.dir=first"]) == 0
+    first = style_file.read("johnson.safetensors")
+    assert first.record["training"]["init"] == "scratch"
+    begun = []
+
+    def note(self):
+        begun.append({name: value.detach().clone() for name, value in self.state().items()})
+
+    monkeypatch.setattr(BaseTraining, "on_train_start", note)
+    more = [*common, "init=johnson.safetensors", "out=more.safetensors"]
+    assert cli.main([*more, "hydra.run.dir=second"]) == 0
+    for name, value in first.weights().items():
+        np.testing.assert_array_equal(begun[0][name].numpy(), value)
+    training = style_file.read("more.safetensors").record["training"]
+    digest = files.sha256(folder / "johnson.safetensors")
+    assert (training["init"], training["init_sha256"]) == ("johnson", digest)
+    assert training["steps_before"] == 2
+    capsys.readouterr()
+    assert cli.main([*common, "out=again.safetensors", "hydra.run.dir=third", "resume=second"]) == 1
+    assert "was made with init=johnson.safetensors, and this run has init=scratch" in capsys.readouterr().err
+    assert cli.main([*more, "network.arguments.width=4", "hydra.run.dir=fourth"]) == 1
+    assert "init=johnson.safetensors is a " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ LAYERS = [
         "data",
         "report",
         "style_record",
+        "warm_start",
         "style_targets",
         "calibrated",
         "openvino_engine",

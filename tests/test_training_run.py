@@ -15,7 +15,7 @@ import tiny_style
 import torch
 from PIL import Image
 
-from fastnst import checkpoints, cli, config, files, style_file, style_record, training_run, vgg_weights
+from fastnst import checkpoints, cli, config, files, style_file, training_run, vgg_weights, warm_start
 from fastnst.errors import ConfigError, DataError, FastNSTError, ImageError, TrainingError
 from fastnst.interrupts import Stopped
 from fastnst.networks import build
@@ -285,7 +285,7 @@ def test_the_base_and_styles_from_before_begin_networks_of_either_enlarging(tmp_
     style_file.write(older, style.stored(), {**style.record, "network": {**network, "arguments": unsaid}})
     for init in ("auto", str(older), "starry_night"):
         chosen = config.typed(TrainSettings, config.load("train", [f"network.arguments.smooth={smooth}"]))
-        network = training_run._first_network(replace(chosen, init=init))
+        network = warm_start.first_network(replace(chosen, init=init))
         first = style_file.read(
             style_file.BASES / "fast.safetensors" if init == "auto" else style_file.find(init)
         )
@@ -359,7 +359,7 @@ def test_a_style_trained_on_says_how_long_and_from_where_in_all(tmp_path):
     for steps in (1, 2):
         more = (f"trainer.max_steps={steps}", f"init={styles[-1]}", f"out={tmp_path}/{steps}.safetensors")
         styles.append(train(settings(*more), tmp_path / str(steps)))
-    training = style_record.beginning(settings(f"init={styles[-1]}"))
+    training = warm_start.beginning(settings(f"init={styles[-1]}"))
     assert training["steps_before"] == 4
     assert training["base_sha256"] == files.sha256(base)
     assert training["init_sha256"] == files.sha256(styles[-1])
@@ -367,13 +367,13 @@ def test_a_style_trained_on_says_how_long_and_from_where_in_all(tmp_path):
 
 def test_training_starts_from_a_style(tmp_path):
     first = train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
-    network = training_run._first_network(settings(f"init={first}"))
+    network = warm_start.first_network(settings(f"init={first}"))
     begun = {"init": "a", "init_sha256": files.sha256(first), "steps_before": 1}
-    assert style_record.beginning(settings(f"init={first}")) == begun
+    assert warm_start.beginning(settings(f"init={first}")) == begun
     for name, value in style_file.read(first).weights().items():
         assert torch.equal(network.state_dict()[name], torch.from_numpy(value))
     with pytest.raises(ConfigError, match=r"init=.*is a .*'width': 2"):
-        training_run._first_network(settings(f"init={first}", "network.arguments.width=4"))
+        warm_start.first_network(settings(f"init={first}", "network.arguments.width=4"))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ ships; this is for other networks, or for paintings of another kind.
   fastnst train painting.image=mine.jpg network=tiny init=bases/tiny.safetensors
 
 Settings, with --cfg job to see them all: paintings (names of presets, or files), dir (where they lie),
-network, loss, data and data.path, trainer.max_steps, resume, seed, out. Ctrl-C saves and says how to go on.
+network, loss, data and data.path, trainer.max_steps, init (a base to go on from), resume, seed, out. Ctrl-C
+saves and says how to go on.
 """
 
 
