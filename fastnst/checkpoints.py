@@ -12,7 +12,7 @@ from fastnst.architectures import in_full
 from fastnst.calibrated import Calibration
 from fastnst.errors import ConfigError, FastNSTError
 from fastnst.files import atomic, typed_path
-from fastnst.run_settings import BaseSettings, TrainSettings
+from fastnst.run_settings import BaseSettings, RunSettings, TrainSettings
 from fastnst.settings import CROPS, flat
 
 NAME = "last.ckpt"
@@ -106,7 +106,7 @@ def base_identity(settings: BaseSettings, paintings: Mapping[str, Calibration]) 
     }
 
 
-def _shared(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
+def _shared(settings: RunSettings) -> dict[str, Any]:
     devices_and_more = ("devices", "num_nodes", "accumulate_grad_batches", "precision")
     return {
         "network": asdict(settings.network),

@@ -26,36 +26,9 @@ SHORT = ("32", "bf16", "16")  # what Lightning takes for the same
 
 
 @dataclass
-class TrainSettings:
-    """One training run: ``fastnst.training``."""
+class RunSettings:
+    """What all trainings share."""
 
-    painting: PaintingSettings
-    network: NetworkSettings
-    loss: LossSettings
-    data: DataSettings
-    vgg: VGGSettings
-    calibration: CalibrationSettings
-    trainer: dict[str, Any]
-    optim: OptimSettings
-    strength: StrengthSettings
-    logger: str
-    sample_every: int
-    checkpoint_every: int
-    seed: int
-    init: str
-    resume: str | None
-    out: str | None
-
-    def __post_init__(self) -> None:
-        _check_run(self)
-
-
-@dataclass
-class BaseSettings:
-    """The training of a network for others to begin with: ``fastnst.base_run``."""
-
-    paintings: list[str]
-    dir: str
     network: NetworkSettings
     loss: LossSettings
     data: DataSettings
@@ -73,33 +46,50 @@ class BaseSettings:
 
     def __post_init__(self) -> None:
         require(
+            self.logger in ("csv", "tensorboard"),
+            f"logger must be csv or tensorboard, not {self.logger!r}",
+        )
+        require(0 <= self.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {self.seed}")
+        for name in ("sample_every", "checkpoint_every"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} must be at least 1 step, not {value}")
+        steps = self.trainer.get("max_steps")
+        require(
+            type(steps) is int and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}"
+        )
+        precision = self.trainer.get("precision", "auto")
+        require(
+            str(precision) in (*PRECISIONS, *SHORT),
+            f"trainer.precision must be one of {', '.join(PRECISIONS)}, not {precision!r}",
+        )
+        for name in ("val_check_interval", "accumulate_grad_batches"):
+            value = self.trainer.get(name, 1)
+            whole = type(value) is int and value >= 1
+            time = name == "val_check_interval" and isinstance(value, str)  # Lightning reads it
+            require(whole or time, f"trainer.{name} must be a number from 1, not {value!r}")
+
+
+@dataclass
+class TrainSettings(RunSettings):
+    """The training of a style: ``fastnst.training_run``."""
+
+    painting: PaintingSettings
+    strength: StrengthSettings
+
+
+@dataclass
+class BaseSettings(RunSettings):
+    """The training of a network for others to begin with: ``fastnst.base_run``."""
+
+    paintings: list[str]
+    dir: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
             len(set(self.paintings)) >= 2,
             f"paintings must be two or more, as in [starry_night,the_kiss], not {self.paintings}",
         )
-        _check_run(self)
-
-
-def _check_run(settings: TrainSettings | BaseSettings) -> None:
-    require(
-        settings.logger in ("csv", "tensorboard"),
-        f"logger must be csv or tensorboard, not {settings.logger!r}",
-    )
-    require(0 <= settings.seed < 1 << 63, f"seed must be from 0 to 2^63 - 1, not {settings.seed}")
-    for name in ("sample_every", "checkpoint_every"):
-        value = getattr(settings, name)
-        require(value >= 1, f"{name} must be at least 1 step, not {value}")
-    steps = settings.trainer.get("max_steps")
-    require(type(steps) is int and steps >= 1, f"trainer.max_steps must be a number from 1, not {steps!r}")
-    precision = settings.trainer.get("precision", "auto")
-    require(
-        str(precision) in (*PRECISIONS, *SHORT),
-        f"trainer.precision must be one of {', '.join(PRECISIONS)}, not {precision!r}",
-    )
-    for name in ("val_check_interval", "accumulate_grad_batches"):
-        value = settings.trainer.get(name, 1)
-        whole = type(value) is int and value >= 1
-        time = name == "val_check_interval" and isinstance(value, str)  # Lightning reads it
-        require(whole or time, f"trainer.{name} must be a number from 1, not {value!r}")
 
 
 @dataclass

@@ -22,7 +22,7 @@ from fastnst.data import Photos
 from fastnst.errors import ConfigError, FastNSTError, TrainingError
 from fastnst.interrupts import Stopped, terminable
 from fastnst.progress import Report
-from fastnst.run_settings import BaseSettings, TrainSettings
+from fastnst.run_settings import RunSettings
 from fastnst.strength import StrengthTraining
 from fastnst.training import PhotoData, StyleTraining
 from fastnst.vgg import bfloat16_pays, stride
@@ -36,7 +36,7 @@ def device(accelerator: str) -> torch.device:
     return torch.device(accelerator if accelerator in ("cpu", "cuda", "mps") else "cpu")
 
 
-def accelerator(settings: TrainSettings | BaseSettings) -> str:
+def accelerator(settings: RunSettings) -> str:
     """Lightning's name of where to train: what the settings say, or the best that is here."""
     asked = str(settings.trainer.get("accelerator", "auto"))
     return devices.choose("auto").type if asked in ("auto", "gpu") else asked
@@ -59,7 +59,7 @@ def write(out: Path, state: Mapping[str, Tensor], record: Mapping[str, Any], run
 
 
 def trainer(
-    settings: TrainSettings | BaseSettings,
+    settings: RunSettings,
     run_dir: Path,
     accelerator: str,
     callbacks: list[pl.Callback],
@@ -106,7 +106,7 @@ def trainer(
 def fit(
     module: StyleTraining | BaseTraining | StrengthTraining,
     photos: Photos,
-    settings: TrainSettings | BaseSettings,
+    settings: RunSettings,
     run_dir: Path,
     accelerator: str,
     *,
@@ -194,7 +194,7 @@ def held_out(
             ) from err
 
 
-def check_crops(settings: TrainSettings | BaseSettings) -> None:
+def check_crops(settings: RunSettings) -> None:
     """See that crops are large enough for what is measured on them.
 
     Raises:

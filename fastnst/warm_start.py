@@ -10,10 +10,10 @@ from fastnst import files, networks, style_file
 from fastnst.architectures import fits
 from fastnst.errors import ConfigError
 from fastnst.networks import StyleNetwork
-from fastnst.run_settings import BaseSettings, TrainSettings
+from fastnst.run_settings import RunSettings
 
 
-def first_file(settings: TrainSettings | BaseSettings) -> Path | None:
+def first_file(settings: RunSettings) -> Path | None:
     """The file whose weights a training begins with; None for none.
 
     Raises:
@@ -24,7 +24,7 @@ def first_file(settings: TrainSettings | BaseSettings) -> Path | None:
     return None if settings.init == "scratch" else style_file.find(settings.init)
 
 
-def first_network(settings: TrainSettings | BaseSettings) -> StyleNetwork:
+def first_network(settings: RunSettings) -> StyleNetwork:
     """The network as training begins: fresh, or with a file's weights.
 
     Raises:
@@ -43,7 +43,7 @@ def first_network(settings: TrainSettings | BaseSettings) -> StyleNetwork:
     return network
 
 
-def beginning(settings: TrainSettings | BaseSettings) -> dict[str, Any]:
+def beginning(settings: RunSettings) -> dict[str, Any]:
     """What a training begins with, as records have it: a name and the file's SHA-256.
 
     Of a trained file also the steps that it had, and the SHA-256 of what the first training of all began
