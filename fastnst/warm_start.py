@@ -46,8 +46,8 @@ def first_network(settings: RunSettings) -> StyleNetwork:
 def beginning(settings: RunSettings) -> dict[str, Any]:
     """What a training begins with, as records have it: a name and the file's SHA-256.
 
-    Of a trained file also the steps that it had, and the SHA-256 of what the first training of all began
-    with, as far as its record tells.
+    Of a trained file also the steps that it had; of a style the SHA-256 of what the first training of all
+    began with, as far as its record tells. A base that went on from another is a new one.
 
     Raises:
         StyleFileError: there is no such file.
@@ -62,6 +62,7 @@ def beginning(settings: RunSettings) -> dict[str, Any]:
     before = record.get("training", {})
     if "init" in before and "steps" in record:  # a training, and no blend
         begun["steps_before"] = record["steps"] + before.get("steps_before", 0)
-    if base := before.get("base_sha256", before.get("init_sha256")):
+    base = before.get("base_sha256", before.get("init_sha256"))
+    if base and "paintings" not in before:  # no base itself
         begun["base_sha256"] = base
     return begun

@@ -1,5 +1,7 @@
 """The network that trainings begin with: one body, normalisations for each painting."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -190,6 +192,21 @@ def test_a_base_goes_on_exactly(folder):
         np.testing.assert_array_equal(parts[name], value)
 
 
+def test_a_base_from_before_there_was_a_beginning_goes_on_from_scratch(folder, capsys):
+    common = ["base", *PAINTINGS, *SMALL, "out=base.safetensors"]
+    assert cli.main([*common, "trainer.max_steps=1", "hydra.run.dir=first"]) == 0
+    state = torch.load("first/last.ckpt", weights_only=True)
+    assert state["identity"].pop("init") == "scratch"
+    assert state["identity"].pop("start") == {"init": "scratch"}
+    torch.save(state, "first/last.ckpt")
+    more = [*common, "trainer.max_steps=2", "resume=first"]
+    capsys.readouterr()
+    assert cli.main([*more, "init=base.safetensors", "hydra.run.dir=second"]) == 1
+    assert "was made with init=scratch, and this run has init=base.safetensors" in capsys.readouterr().err
+    assert cli.main([*more, "hydra.run.dir=third"]) == 0
+    assert style_file.read("base.safetensors").record["training"]["init"] == "scratch"
+
+
 def test_a_base_may_go_on_from_another(folder, monkeypatch, capsys):
     common = ["base", *PAINTINGS, *SMALL, "trainer.max_steps=2"]
     assert cli.main([*common, "out=johnson.safetensors", "hydra.run.dir=first"]) == 0
@@ -209,6 +226,10 @@ def test_a_base_may_go_on_from_another(folder, monkeypatch, capsys):
     digest = files.sha256(folder / "johnson.safetensors")
     assert (training["init"], training["init_sha256"]) == ("johnson", digest)
     assert training["steps_before"] == 2
+    style = config.typed(TrainSettings, config.load("train", [*SMALL, "painting=brushstrokes"]))
+    begun_with = warm_start.beginning(replace(style, init="more.safetensors"))
+    digest = files.sha256(folder / "more.safetensors")
+    assert begun_with == {"init": "more", "init_sha256": digest, "steps_before": 4}
     capsys.readouterr()
     assert cli.main([*common, "out=again.safetensors", "hydra.run.dir=third", "resume=second"]) == 1
     assert "was made with init=johnson.safetensors, and this run has init=scratch" in capsys.readouterr().err
