@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from fastnst.crops import inner, photos_and_seen
+from fastnst.defects import EdgeReach, against, watched
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss
@@ -98,14 +99,19 @@ class BaseTraining(pl.LightningModule):
         with torch.no_grad():
             content = loss.content_target(photos)
         style = {layer: gram.to(self.device) for layer, gram in self.styles[number].items()}
-        pictures = functional_call(self.network, self.norms(number), (seen,)).float()
+        with watched(self.network) as kurtoses:
+            pictures = functional_call(self.network, self.norms(number), (seen,)).float()
         pictures = inner(pictures, self.margin)
         terms = loss(pictures, content, style)
         self.guard.see(terms.total.item(), self.global_step)
         self.log("train/total", terms.total.detach())
-        grid = self.optim.grid_weight * grid_power(pictures)
+        defects = {"grid": grid_power(pictures), "droplets": torch.stack(kurtoses).mean()}
+        if self.optim.edge_weight:
+            norms = {f"network.{name}": value for name, value in self.norms(number).items()}
+            defects["edges"] = functional_call(EdgeReach(self.network), norms, (seen[:1], self.global_step))
         # Each step is for one painting; what the optimiser remembers of the others' gradients fades.
-        objective: Tensor = terms.total + grid + 0 * sum(own.sum() for own in self.own)
+        others = 0 * sum(own.sum() for own in self.own)
+        objective: Tensor = terms.total + against(self.optim, **defects) + others
         return objective
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -123,9 +123,10 @@ def _shared(settings: RunSettings) -> dict[str, Any]:
 def _in_full(identity: Mapping[str, Any]) -> dict[str, Any]:
     """An identity with what was so before there was a choice, where it does not say."""
     loss, network = {"padding": "zeros", **identity["loss"]}, in_full(identity["network"])
+    optim = {"droplet_weight": 0.0, "edge_weight": 0.0, **identity["optim"]}
     order = {"order": list(identity["paintings"])} if "paintings" in identity else {}
     before = {"data.grain": 0.0, "data.margin": 0, "init": "scratch"}
-    return {**before, **order, **identity, "loss": loss, "network": network}
+    return {**before, **order, **identity, "loss": loss, "network": network, "optim": optim}
 
 
 def check_same(path: Path, expected: dict[str, Any], steps: int) -> None:

@@ -223,6 +223,8 @@ class OptimSettings:
     lr_final: float
     warmup: int
     grid_weight: float
+    droplet_weight: float
+    edge_weight: float
 
     def __post_init__(self) -> None:
         require(
@@ -234,10 +236,9 @@ class OptimSettings:
             0 <= self.lr_final <= self.lr,
             f"optim.lr_final must be between 0 and optim.lr ({self.lr}), not {self.lr_final}",
         )
-        require(
-            0 <= self.grid_weight < math.inf,
-            f"optim.grid_weight must be 0 or more and finite, not {self.grid_weight}",
-        )
+        for name in ("grid_weight", "droplet_weight", "edge_weight"):
+            weight = getattr(self, name)
+            require(0 <= weight < math.inf, f"optim.{name} must be 0 or more and finite, not {weight}")
         require(self.warmup >= 0, f"optim.warmup must be 0 or more, not {self.warmup}")
 
 

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from fastnst.crops import inner, photos_and_seen
+from fastnst.defects import against, watched
 from fastnst.distances import style_distance
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, photo_taps
-from fastnst.settings import StrengthSettings
+from fastnst.settings import OptimSettings, StrengthSettings
 from fastnst.style_file import STRONGER, STRONGEST, WEAKER
 
 GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, without their whole part, fill a range evenly
@@ -38,7 +39,7 @@ class StrengthTraining(pl.LightningModule):
         loss: what it was trained for.
         style: ``loss.style_target(painting)``.
         settings: conf/train.yaml's ``strength``.
-        grid_weight, margin: as in training.
+        optim, margin: as in training; of ``optim`` what is trained against beside the loss.
     """
 
     title = "training strengths"
@@ -50,7 +51,7 @@ class StrengthTraining(pl.LightningModule):
         style: Mapping[str, Tensor],
         *,
         settings: StrengthSettings,
-        grid_weight: float,
+        optim: OptimSettings,
         margin: int = 0,
     ) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class StrengthTraining(pl.LightningModule):
         self.guard = Guard(
             settings.steps, "Try half of strength.lr and of strength.stronger_lr, or strength.steps=0"
         )
-        self.grid_weight = grid_weight
+        self.optim = optim
         self.margin = margin
         self.trained = {name: value.detach() for name, value in network.named_parameters()}
         normalised = network.normalisations()
@@ -114,14 +115,15 @@ class StrengthTraining(pl.LightningModule):
         with torch.no_grad():
             content = self.loss.content_target(photos)
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
-        pictures = functional_call(self.network, self.weights(strength), (seen,)).float()
+        with watched(self.network) as kurtoses:
+            pictures = functional_call(self.network, self.weights(strength), (seen,)).float()
         pictures = inner(pictures, self.margin)
         terms = self.loss(pictures, content, style)
         total = terms.content + terms.tv + self.style_factor(strength) * terms.style
-        grid = self.grid_weight * grid_power(pictures)
+        defects = against(self.optim, grid=grid_power(pictures), droplets=torch.stack(kurtoses).mean())
         self.guard.see(terms.total.item(), self.global_step)
         # Each step is for one end; DistributedDataParallel wants all of them in each.
-        objective: Tensor = total + grid + 0 * sum(end.sum() for end in self.ends.values())
+        objective: Tensor = total + defects + 0 * sum(end.sum() for end in self.ends.values())
         return objective
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

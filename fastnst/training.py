@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from fastnst.crops import PositionSampler, inner, photos_and_seen
 from fastnst.data import Photos
+from fastnst.defects import EdgeReach, against, watched
 from fastnst.grid import grid_power
 from fastnst.guard import Guard
 from fastnst.losses import LossTerms, PerceptualLoss
@@ -68,26 +69,33 @@ class StyleTraining(pl.LightningModule):
         """Take the running mean back."""
         self.guard.usual = float(checkpoint["usual"])
 
-    def measure(self, batch: Tensor, margin: int = 0) -> tuple[LossTerms, Tensor]:
-        """Loss and ``grid_power``, ``()``, of the network's pictures of a batch: see ``photos_and_seen``."""
+    def measure(self, batch: Tensor, margin: int = 0) -> tuple[LossTerms, dict[str, Tensor]]:
+        """Of the network's pictures of a batch, see ``photos_and_seen``, the loss and what is beside it.
+
+        Beside it are ``grid_power`` and the mean kurtosis of what is normalised, ``()`` each.
+        """
         photos, seen = photos_and_seen(batch, margin)
         with torch.no_grad():
             content = self.loss.content_target(photos)
         style = {layer: getattr(self, f"style_{layer}") for layer in self.loss.style_layers}
-        pictures = inner(self.network(seen).float(), margin)
-        return self.loss(pictures, content, style), grid_power(pictures)
+        with watched(self.network) as kurtoses:
+            pictures = inner(self.network(seen).float(), margin)
+        beside = {"grid": grid_power(pictures), "droplets": torch.stack(kurtoses).mean()}
+        return self.loss(pictures, content, style), beside
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One batch, ``(B, 2, 3, H, W)``.
+        """One batch, ``(B, 2, 3, H, W)``; what edges change is measured on its first photo.
 
         Raises:
             TrainingError: the loss is not a number, or has exploded.
         """
-        terms, grid = self.measure(batch, self.margin)
+        terms, beside = self.measure(batch, self.margin)
         self.guard.see(terms.total.item(), self.global_step)
-        named = {**terms.named(), "grid": grid}
+        if self.optim.edge_weight:
+            beside["edges"] = EdgeReach(self.network)(batch[:1, 1], self.global_step)
+        named = {**terms.named(), **beside}
         self.log_dict({f"train/{name}": value.detach() for name, value in named.items()})
-        return terms.total + self.optim.grid_weight * grid
+        return terms.total + against(self.optim, **beside)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """See ``Guard.see_gradients``."""
@@ -100,8 +108,8 @@ class StyleTraining(pl.LightningModule):
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Held-out losses of one batch, ``(B, 2, 3, H, W)``."""
-        terms, grid = self.measure(batch)
-        named = {f"val/{name}": value for name, value in {**terms.named(), "grid": grid}.items()}
+        terms, beside = self.measure(batch)
+        named = {f"val/{name}": value for name, value in {**terms.named(), **beside}.items()}
         self.log_dict(named, batch_size=len(batch), sync_dist=True)
 
     def configure_optimizers(self) -> Any:

@@ -235,7 +235,7 @@ def _strengths(
         loss,
         style,
         settings=settings.strength,
-        grid_weight=settings.optim.grid_weight,
+        optim=settings.optim,
         margin=settings.data.margin,
     )
     small_first = replace(settings, data=replace(settings.data, early_share=settings.strength.early_share))

@@ -4,19 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_style
 import torch
 from PIL import Image
 
 from fastnst import base_run, cli, config, files, losses, style_file, warm_start
 from fastnst.base_training import BaseTraining
+from fastnst.defects import EdgeReach, watched
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import build
 from fastnst.run_settings import BaseSettings, TrainSettings
-from fastnst.settings import OptimSettings
 from fastnst.vgg import VGG19Features
 
 JOHNSON = {"width": 2, "blocks": 1}
-OPTIM = OptimSettings(optimizer="adam", lr=1e-2, lr_final=1e-4, warmup=0, grid_weight=0.0)
+OPTIM = replace(tiny_style.PLAIN, warmup=0)
 SMALL = [
     *("data=samples", "data.size=32", "data.workers=0", "network=johnson"),
     *("network.arguments={width: 2, blocks: 1}", "vgg.precision=float32", "loss=johnson"),
@@ -90,6 +91,25 @@ def test_the_loss_sees_no_margin(module, photo):
     (pictures, content, _) = seen[0]
     assert pictures.shape == inner.shape
     assert torch.equal(content["relu2_2"], module.losses[0].content_target(inner)["relu2_2"])
+
+
+def test_defects_are_of_the_network_with_its_paintings_normalisations(module, photo):
+    photo = photo.repeat(1, 1, 2, 2)
+    batch = torch.stack([photo, photo], dim=1)
+    plain = module.training_step(batch, 0).item()
+    for own in module.own:
+        torch.nn.init.normal_(own, mean=1, std=0.5)
+    moved = module.training_step(batch, 0).item()
+    module.optim = replace(OPTIM, droplet_weight=0.5, edge_weight=500.0)
+    network = build("johnson", JOHNSON)
+    network.load_state_dict({**module.network.state_dict(), **module.norms(module.chosen(0))})
+    with watched(network) as kurtoses:
+        network(photo)
+    edges = EdgeReach(network)(photo[:1], 0).item()
+    assert plain != moved
+    assert edges > 0
+    wanted = moved + 0.5 * torch.stack(kurtoses).mean().item() + 500 * edges
+    assert module.training_step(batch, 0).item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_what_is_written_has_the_mean_of_the_normalisations(module):

@@ -31,8 +31,9 @@ from fastnst.compare_results import Results
 from fastnst.compare_summary import spread, summary
 from fastnst.comparison import Judge, run_optimiser, tensor
 from fastnst.losses import PerceptualLoss
+from fastnst.networks import InstanceNorm
 from fastnst.run_settings import CompareSettings
-from fastnst.settings import OptimSettings, recorded_loss
+from fastnst.settings import recorded_loss
 from fastnst.training import StyleTraining
 from fastnst.vgg import VGG19Features
 
@@ -150,13 +151,13 @@ def test_training_gatys_and_compare_have_the_same_losses_to_the_last_digit(judge
     class Painted(nn.Module):
         def __init__(self):
             super().__init__()
-            self.weight = nn.Parameter(torch.zeros(1))
+            self.norm = InstanceNorm(3)
 
         def forward(self, photos):
+            self.norm(photos)
             return tensor(picture)
 
-    optim = OptimSettings(optimizer="adam", lr=1e-2, lr_final=1e-4, warmup=4, grid_weight=0.0)
-    training = StyleTraining(Painted(), loss, judge.style, optim=optim, steps=10)
+    training = StyleTraining(Painted(), loss, judge.style, optim=tiny_style.PLAIN, steps=10)
     trained = training.measure(torch.stack([tensor(judge.photo)] * 2, dim=1))[0].values()
     optimised = gatys.optimise(
         tensor(judge.photo),

@@ -26,7 +26,7 @@ LAYERS = [
     },
     {"opening", "tiling", "strokes", "metrics", "grain", "grid", "distances", "colours"},
     {"images", "networks", "graphs", "compiled", "samples", "brushstrokes", "config", "winograd"},
-    {"inputs"},
+    {"inputs", "defects"},
     {"vgg_weights", "photo_sources", "photo_store", "paintings", "style_file", "plan", "study", "likeness"},
     {"vgg", "photo_split", "crops"},
     {

@@ -2,14 +2,17 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tiny_style
 import torch
+from torch.func import functional_call
 
 from fastnst import cli, images, style_file, vgg_weights
 from fastnst.big_pictures import paint
+from fastnst.defects import watched
 from fastnst.engines import open_engine
 from fastnst.errors import ConfigError, StyleFileError, TrainingError
 from fastnst.losses import PerceptualLoss
@@ -21,6 +24,7 @@ from fastnst.vgg import VGG19Features
 
 FAST = {"width": 6, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 5, "full": 3}
 SETTINGS = StrengthSettings(steps=40, early_share=0.5, lr=2e-2, stronger_lr=2e-3, power=3.0, stronger=8.0)
+OPTIM = replace(tiny_style.PLAIN, warmup=0)
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def module(tiny_weights, photo):
     )
     style = loss.style_target(photo.flip(-1).sqrt())
     network = build("fast", FAST).requires_grad_(False).eval()
-    module = StrengthTraining(network, loss, style, settings=SETTINGS, grid_weight=0.0)
+    module = StrengthTraining(network, loss, style, settings=SETTINGS, optim=OPTIM)
     for end in module.ends.values():  # as if trained: ends that are where they began would show nothing
         torch.nn.init.normal_(end, mean=0.5, std=0.2)
     return module
@@ -67,6 +71,16 @@ def test_the_loss_sees_no_margin(module, photo):
     (pictures, content, _) = seen[0]
     assert pictures.shape == inner.shape
     assert torch.equal(content["relu2_2"], module.loss.content_target(inner)["relu2_2"])
+
+
+def test_droplets_are_weighed_at_the_strength_of_the_step(module, photo):
+    batch = torch.stack([photo, photo], dim=1)
+    plain = module.training_step(batch, 0).item()
+    module.optim = replace(OPTIM, droplet_weight=0.5)
+    with watched(module.network) as kurtoses:
+        functional_call(module.network, module.weights(0.5), (photo,))
+    droplets = torch.stack(kurtoses).mean().item()
+    assert module.training_step(batch, 0).item() == pytest.approx(plain + 0.5 * droplets, rel=1e-4)
 
 
 def test_the_taps_give_the_photo(photo):

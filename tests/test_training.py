@@ -2,17 +2,18 @@ from dataclasses import replace
 
 import pytest
 import pytorch_lightning as pl
+import tiny_style
 import torch
 
+from fastnst.defects import EdgeReach, watched
 from fastnst.errors import TrainingError
 from fastnst.grid import grid_power
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import build
-from fastnst.settings import OptimSettings
 from fastnst.training import StyleTraining, schedule
 from fastnst.vgg import VGG19Features
 
-OPTIM = OptimSettings(optimizer="adam", lr=1e-2, lr_final=1e-4, warmup=4, grid_weight=0.0)
+OPTIM = tiny_style.PLAIN
 
 
 @pytest.fixture
@@ -97,6 +98,25 @@ def test_the_grid_is_weighed_beside_the_loss(module, photo):
     grid = grid_power(module.network(photo)).item()
     assert grid > 0
     assert module.training_step(pair(photo), 0).item() == pytest.approx(plain + 50 * grid)
+
+
+def test_droplets_are_weighed_beside_the_loss(module, photo):
+    plain = module.training_step(pair(photo), 0).item()
+    module.optim = replace(OPTIM, droplet_weight=0.5)
+    with watched(module.network) as kurtoses:
+        module.network(photo)
+    droplets = torch.stack(kurtoses).mean().item()
+    assert droplets > 1
+    assert module.training_step(pair(photo), 0).item() == pytest.approx(plain + 0.5 * droplets)
+
+
+def test_what_edges_change_is_weighed_beside_the_loss(module, photo):
+    photo = photo.repeat(1, 1, 2, 2)
+    plain = module.training_step(pair(photo), 0).item()
+    module.optim = replace(OPTIM, edge_weight=500.0)
+    edges = EdgeReach(module.network)(photo[:1], 0).item()
+    assert edges > 0
+    assert module.training_step(pair(photo), 0).item() == pytest.approx(plain + 500 * edges)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])

@@ -12,6 +12,7 @@ from PIL import Image
 
 import fastnst
 from fastnst import networks, style_file
+from fastnst.settings import OptimSettings
 
 NETWORK = {"name": "johnson", "arguments": {"width": 4, "blocks": 1}}
 RECORD: dict[str, Any] = {
@@ -25,6 +26,16 @@ RECORD: dict[str, Any] = {
     "held_out": {"total": 1.5},
     "thumbnail": "aGVsbG8=",
 }
+PLAIN = OptimSettings(
+    optimizer="adam",
+    lr=1e-2,
+    lr_final=1e-4,
+    warmup=4,
+    grid_weight=0.0,
+    droplet_weight=0.0,
+    edge_weight=0.0,
+)
+"""Adam on the loss and nothing else."""
 
 
 def network() -> networks.StyleNetwork:
