@@ -28,7 +28,8 @@ from fastnst.settings import OptimSettings
 def against(optim: OptimSettings, **defects: Tensor) -> Tensor:
     """What is trained against beside the loss, ``()``: each defect, ``()``, times its weight."""
     weights = {"grid": optim.grid_weight, "droplets": optim.droplet_weight, "edges": optim.edge_weight}
-    return torch.stack([weights[name] * value for name, value in defects.items()]).sum()
+    weighed = [weights[name] * value for name, value in defects.items() if weights[name]]
+    return torch.stack(weighed).sum() if weighed else torch.zeros(())
 
 
 @contextmanager

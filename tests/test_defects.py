@@ -1,10 +1,13 @@
 """Droplets and edges, measured so that training can lower them."""
 
+from dataclasses import replace
+
 import pytest
+import tiny_style
 import torch
 from torch.func import functional_call
 
-from fastnst.defects import EdgeReach, kurtosis, watched
+from fastnst.defects import EdgeReach, against, kurtosis, watched
 from fastnst.networks import InstanceNorm, build
 
 TINY = {"width": 8, "blocks": 1, "deep": 8, "deep_blocks": 1, "half": 4, "full": 4, "smooth": 1}
@@ -134,3 +137,10 @@ def test_a_few_steps_lower_what_edges_change():
         EdgeReach(network)(photo, 0).backward()
         optimizer.step()
     assert reach(network, photo, 0) < 0.7 * first
+
+
+def test_what_weighs_nothing_costs_no_gradients():
+    defect = torch.tensor(float("nan"), requires_grad=True)
+    assert not against(tiny_style.PLAIN, grid=defect, droplets=defect).requires_grad
+    weighed = against(replace(tiny_style.PLAIN, droplet_weight=2.0), grid=defect, droplets=torch.tensor(3.0))
+    assert weighed.item() == 6
