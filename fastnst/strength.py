@@ -39,7 +39,7 @@ class StrengthTraining(pl.LightningModule):
         loss: what it was trained for.
         style: ``loss.style_target(painting)``.
         settings: conf/train.yaml's ``strength``.
-        optim, margin: as in training; of ``optim`` what is trained against beside the loss.
+        optim, margin: as in training; of ``optim`` the weights of the grid and of droplets.
     """
 
     title = "training strengths"

@@ -313,6 +313,21 @@ def test_a_checkpoint_from_before_there_was_a_choice_goes_on_without(tmp_path, n
     assert style_file.read(train(goes_on, tmp_path / "again")).record["training"][name] == 0
 
 
+def test_a_checkpoint_from_before_defects_were_weighed_goes_on_without(tmp_path):
+    out, without = f"out={tmp_path}/a.safetensors", ("optim.droplet_weight=0", "optim.edge_weight=0")
+    train(settings("trainer.max_steps=1", *without, out), tmp_path / "run")
+    path = tmp_path / "run/last.ckpt"
+    state = torch.load(path, weights_only=True)
+    assert state["identity"]["optim"].pop("droplet_weight") == 0
+    assert state["identity"]["optim"].pop("edge_weight") == 0
+    torch.save(state, path)
+    weighed = settings("trainer.max_steps=2", *without, "optim.edge_weight=2", out, f"resume={path}")
+    with pytest.raises(ConfigError, match=r"made with optim\.edge_weight=0\.0, .* optim\.edge_weight=2\.0;"):
+        train(weighed, tmp_path)
+    goes_on = settings("trainer.max_steps=2", *without, out, f"resume={path}")
+    assert style_file.read(train(goes_on, tmp_path / "again")).record["training"]["edge_weight"] == 0
+
+
 def test_the_margin_is_that_of_the_settings(tmp_path, monkeypatch):
     seen, step = [], training_run.StyleTraining.training_step
 
