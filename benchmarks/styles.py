@@ -1,14 +1,15 @@
-"""Measures every shipped style: losses beside Gatys' optimiser, artefacts, strengths.
+"""Measures every shipped style: losses beside Gatys' optimiser, artefacts, droplets, strengths.
 
-    python benchmarks/styles.py --paintings FOLDER --held-out FOLDER [losses frames artefacts strengths]
+    python benchmarks/styles.py --paintings FOLDER --held-out FOLDER [PART ...]
 
 Writes benchmarks/styles.json after each style, and goes on from there. Losses are each style's own, of photos
 that were not trained on: the network's, and how many evaluations L-BFGS needs from the photo to fall below it
 (it ends there, or after 100). Frames: the losses of the same pictures, and of what is left of them without
 their outer px, for a network can hide at edges what it owes to the style. Artefacts are
 ``fastnst.artefacts``, at three sizes, with the usual strokes, of all photos at the first and of half of them
-at the others. Strengths: style distance and content distance of one photo's pictures, at each strength, and
-how far strength 0 is from the photo. Networks see the grain that they were trained with.
+at the others. Droplets are ``fastnst.defects.kurtosis``, of the same squares as the losses. Strengths: style
+distance and content distance of one photo's pictures, at each strength, and how far strength 0 is from it.
+Networks see the grain that they were trained with.
 """
 
 import argparse
@@ -21,9 +22,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fastnst import config, files, images, losses, memory, paintings, style_file, vgg_weights
+from fastnst import config, files, images, losses, memory, networks, paintings, style_file, vgg_weights
 from fastnst.artefacts import artefacts
 from fastnst.big_pictures import paint
+from fastnst.defects import watched
 from fastnst.engines import open_engine
 from fastnst.environment import describe
 from fastnst.files import sha256
@@ -40,15 +42,13 @@ EVALUATIONS = 100  # of L-BFGS: the field's figure for what a network is worth i
 SIZES = (512, 1024, 2048)  # px, longer side, at which artefacts are looked for
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 FRAME = 32  # px, at each side
-HOW = {"losses": 1, "frames": 1, "artefacts": 3, "strengths": 1}  # raised where what is measured changes
+HOW = {"losses": 1, "frames": 1, "artefacts": 3, "droplets": 1, "strengths": 1}  # raised where one changes
 
 
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "parts", nargs="*", default=[], help="losses, frames, artefacts, strengths; default: all"
-    )
+    parser.add_argument("parts", nargs="*", default=[], help=f"{', '.join(HOW)}; default: all")
     parser.add_argument("--paintings", required=True, type=Path, help="the folder of the paintings' pictures")
     parser.add_argument("--held-out", required=True, type=Path, help="a folder of photos")
     parser.add_argument("--photos", type=int, default=32, help="how many of them")
@@ -65,6 +65,7 @@ def main() -> None:
         "losses": beside_gatys,
         "frames": without_frames,
         "artefacts": looked_over,
+        "droplets": droplets,
         "strengths": by_strength,
     }
     for name, path in style_file.installed().items():
@@ -162,6 +163,19 @@ def looked_over(style: Style, photos: list[Path], asked: argparse.Namespace) -> 
         scores = artefacts([*map(unpacked, before)], [*map(unpacked, after)], rgb)
         found[str(size)] = {name: round(score, 4) for name, score in scores.items()}
     return found
+
+
+@torch.no_grad()
+def droplets(style: Style, photos: list[Path], asked: argparse.Namespace) -> dict[str, Any]:
+    """Kurtosis of what the network normalises: the mean, and the highest of one photo."""
+    network = networks.build(**style.record["network"])
+    network.load_state_dict({name: torch.from_numpy(values) for name, values in style.weights().items()})
+    found = []
+    for path in photos:
+        with watched(network) as kurtoses:
+            network(tensor(square(path, asked.size)))
+        found.append(torch.stack(kurtoses).mean().item())
+    return {"mean": round(mean(found), 2), "highest": round(max(found), 2)}
 
 
 def by_strength(style: Style, photos: list[Path], asked: argparse.Namespace) -> dict[str, Any]:

@@ -300,6 +300,16 @@ def artefacts(results: Results) -> str:
     return table(["style", "size", "grid", "dead", "spots", "clipping", "border"], rows) if rows else MISSING
 
 
+def droplets(results: Results) -> str:
+    """Kurtosis of each style's features."""
+    rows = [
+        [name, f"{each['droplets']['mean']:.1f}", f"{each['droplets']['highest']:.1f}"]
+        for name, each in sorted((results.read("styles") or {}).items())
+        if "droplets" in each
+    ]
+    return table(["style", "kurtosis, mean of 32 photos", "highest"], rows) if rows else MISSING
+
+
 def strengths(results: Results) -> str:
     """Style and content of one photo's pictures."""
     known = {
@@ -512,6 +522,7 @@ TABLES = {
     "styles": styles,
     "frames": frames,
     "artefacts": artefacts,
+    "droplets": droplets,
     "strengths": strengths,
     "edges": edges,
     "automatic": automatic,

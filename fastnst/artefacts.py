@@ -58,12 +58,19 @@ KINDS = {
         0.05,
         "a lower painting.strength, or calibration.content_share",
     ),
+    "droplets": Kind(
+        "mean kurtosis of the network's features, 3 being usual: one part outshines the rest, and is a patch "
+        "without texture in dark, even parts",
+        8.0,
+        "a higher optim.droplet_weight, or a lower optim.lr",
+    ),
 }
-"""Limits lie where we begin to see it: benchmarks/README.md."""
+"""Limits lie where we begin to see it: benchmarks/README.md. Pictures alone do not tell of ``droplets``: they
+are the network's, see ``fastnst.defects``."""
 
 
 def artefacts(photos: Sequence[Floats], pictures: Sequence[Floats], painting: Floats) -> dict[str, float]:
-    """A score of each of ``KINDS``, the mean over the pictures; none of grids in pictures too small for one.
+    """A score of each of ``KINDS`` that pictures show, the mean over them; none of grids in too small ones.
 
     Args:
         photos: RGB ``(3, H, W)`` in [0, 1], 32 px a side or more; a dozen of them, since single ones differ.

@@ -29,6 +29,7 @@ from fastnst.artefacts import artefacts
 from fastnst.artefacts import warnings as artefact_warnings
 from fastnst.calibrated import Calibration
 from fastnst.crops import HeldOutDataset
+from fastnst.defects import watched
 from fastnst.errors import ConfigError, DataError, StyleFileError
 from fastnst.losses import PerceptualLoss
 from fastnst.networks import StyleNetwork, sees_the_photo
@@ -200,9 +201,10 @@ def _check_free(out: Path, settings: TrainSettings) -> None:
 def _artefacts(network: StyleNetwork, photos: HeldOutDataset, painting: Painting) -> dict[str, float]:
     """Scores of what goes wrong, on held-out photos; high ones are said."""
     chosen = [photos[index] for index in range(min(GUARDED, len(photos)))]
-    with torch.no_grad():
+    with torch.no_grad(), watched(network) as kurtoses:
         pictures = [network(seen[None])[0].numpy() for _, seen in chosen]
     scores = artefacts([photo.numpy() for photo, _ in chosen], pictures, painting.rgb)
+    scores["droplets"] = torch.stack(kurtoses).mean().item()
     if os.environ.get("LOCAL_RANK", "0") == "0":
         for warning in artefact_warnings(scores):
             logger.warning("%s", warning)

@@ -59,7 +59,7 @@ def burnt(picture):
 
 def test_photos_themselves_have_no_artefacts(photos):
     scores = artefacts(photos, photos, photos[1])
-    assert scores.keys() == KINDS.keys()
+    assert scores.keys() == KINDS.keys() - {"droplets"}
     assert warnings(scores) == []
     assert scores["border"] == scores["clipping"] == scores["dead"] == 0
 

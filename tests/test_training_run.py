@@ -71,7 +71,16 @@ def test_a_run_ends_in_a_style_that_says_how_it_was_made(tmp_path, monkeypatch, 
     said = capsys.readouterr()
     assert "brushstrokes" in said.out
     assert "grid" not in record["artefacts"]
-    assert {"dead", "spots", "clipping", "border"} <= record["artefacts"].keys()
+    assert record["artefacts"].keys() == {"dead", "spots", "clipping", "border", "droplets"}
+
+
+def test_droplets_are_told(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("fastnst.defects.kurtosis", lambda features: torch.tensor(30.0))
+    train(settings("trainer.max_steps=1", f"out={tmp_path}/a.safetensors"), tmp_path / "run")
+    assert style_file.read(tmp_path / "a.safetensors").record["artefacts"]["droplets"] == 30
+    (line,) = [message for message in caplog.messages if message.startswith("droplets: ")]
+    assert "30 is above 8" in line
+    assert "optim.droplet_weight" in line
 
 
 def test_what_crops_are_too_small_for_is_said(tmp_path, caplog):
