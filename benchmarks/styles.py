@@ -9,7 +9,7 @@ their outer px, for a network can hide at edges what it owes to the style. Artef
 ``fastnst.artefacts``, at three sizes, with the usual strokes, of all photos at the first and of half of them
 at the others. Droplets are ``fastnst.defects.kurtosis``, of the same squares as the losses. Strengths: style
 distance and content distance of one photo's pictures, at each strength, and how far strength 0 is from it.
-Networks see the grain that they were trained with.
+Networks see the grain that they were trained with, and none where droplets are measured.
 """
 
 import argparse

@@ -307,7 +307,7 @@ def droplets(results: Results) -> str:
         for name, each in sorted((results.read("styles") or {}).items())
         if "droplets" in each
     ]
-    return table(["style", "kurtosis, mean of 32 photos", "highest"], rows) if rows else MISSING
+    return table(["style", "kurtosis, mean of the photos", "highest"], rows) if rows else MISSING
 
 
 def strengths(results: Results) -> str:
