@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--paintings", required=True, type=Path)
     parser.add_argument("--held-out", required=True, type=Path)
     parser.add_argument("--photos", required=True, type=Path, nargs="+")
-    parser.add_argument("--steps", type=int, default=1200, help="those of conf/trainer/default.yaml")
+    parser.add_argument("--steps", type=int, default=600, help="those of conf/trainer/default.yaml")
     parser.add_argument("--base", type=int, nargs="*", default=[1, 20], help="times the steps, from the base")
     parser.add_argument("--scratch", type=int, nargs="*", default=[1, 2, 4], help="likewise, from scratch")
     parser.add_argument("--keep", type=Path, help="a folder for the styles")

@@ -14,7 +14,7 @@ Usage: fastnst train [painting=NAME | painting.image=FILE] [SETTING=VALUE ...]
 
 Train a style: one network that repaints any photo like one painting.
 
-  fastnst train painting.image=mine.jpg data.size=128 trainer.max_steps=500    a first look, in minutes
+  fastnst train painting.image=mine.jpg data.size=128 trainer.max_steps=200    a first look, in minutes
   fastnst train painting=starry_night data=folder data.path=photos             on your own photos
   fastnst train painting=starry_night data=coco                                on COCO, from the hub
   fastnst train -m painting=starry_night,the_scream data=coco                  one after the other
