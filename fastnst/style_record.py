@@ -30,6 +30,7 @@ def style_record(
     vgg_sha256: str,
     photos: dict[str, Any],
     steps: int,
+    strength_steps: int,
     precision: str,
     held_out: Mapping[str, float],
     network: StyleNetwork,
@@ -45,6 +46,7 @@ def style_record(
         vgg_sha256: of the file of VGG-19's weights.
         photos: ``Photos.record()``.
         steps: done.
+        strength_steps: done for strengths other than 1.
         precision: Lightning's name of it.
         held_out: mean losses on photos that were not trained on.
         network: as trained, on the CPU.
@@ -72,6 +74,7 @@ def style_record(
             "devices": settings.trainer.get("devices", 1),
             "accumulate_grad_batches": settings.trainer.get("accumulate_grad_batches", 1),
             "precision": precision,
+            "strength_steps": strength_steps,
             "seed": settings.seed,
             **start,
             "vgg": weights if weights in ("original", "torchvision") else "a file",

@@ -134,6 +134,7 @@ def train(settings: TrainSettings, run_dir: Path, *, report: Report | None = Non
         vgg_sha256=weights.sha256,
         photos=photos.record(),
         steps=trainer.global_step,
+        strength_steps=settings.strength.steps if ends else 0,
         precision=str(trainer.precision),
         held_out={name.removeprefix("val/"): value for name, value in held_out.items()},
         network=network.cpu(),
@@ -256,5 +257,9 @@ def _strengths(
     )
     kept = module.shorten([photos.held_out[index][1] for index in range(min(JUDGED, len(photos.held_out)))])
     if kept < 1:
-        logger.info("strength above 1: %g of the way is kept, beyond it the style gets no nearer", kept)
+        logger.info(
+            "strength above 1: %g of the way is kept, further the style is no nearer: try strength.steps=%d",
+            kept,
+            2 * steps,
+        )
     return module.cpu().state()

@@ -266,6 +266,7 @@ def test_training_ends_with_strengths(tmp_path, monkeypatch, capsys, tiny_weight
     assert "training strengths: 3 of 3 steps" in capsys.readouterr().err
     style = style_file.read("mine.safetensors")
     assert style.has_strength
+    assert style.record["training"]["strength_steps"] == 3
     plain, weaker, stronger = (style.weights(part)["layers.0.branch.2.weight"] for part in (1, 0, STRONGEST))
     assert not np.allclose(plain, weaker, atol=1e-3)
     assert not np.array_equal(plain, stronger)

@@ -60,6 +60,7 @@ def test_a_run_ends_in_a_style_that_says_how_it_was_made(tmp_path, monkeypatch, 
     )
     assert str(tmp_path) not in str(record)
     assert record["training"]["init"] == "scratch"
+    assert record["training"]["strength_steps"] == 0  # a network for a strength of 1 alone
     assert "init_sha256" not in record["training"]
     network = build(**record["network"])
     network.load_state_dict({name: torch.from_numpy(value) for name, value in style.weights().items()})
