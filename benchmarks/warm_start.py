@@ -38,9 +38,10 @@ def main() -> None:
     for init, times in jobs:
         for name in asked.names:
             key = f"{'base' if init == 'auto' else init} x{times}"
-            if key in found.setdefault(name, {}):
+            steps = times * asked.steps
+            if found.setdefault(name, {}).get(key, {}).get("steps") == steps:
                 continue
-            found[name][key] = trained(name, init, times * asked.steps, asked)
+            found[name][key] = trained(name, init, steps, asked)
             with files.atomic(OUT) as partial:
                 partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             print(name, key, found[name][key], flush=True)

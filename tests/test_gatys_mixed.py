@@ -106,17 +106,24 @@ def test_a_file_given_for_a_preset_is_what_is_painted(run):
 
 
 def test_a_photo_too_large_for_memory_begins_in_tiles(run, monkeypatch):
-    tiled = []
+    tiled, begun = [], []
     in_tiles = big_pictures._in_tiles
     monkeypatch.setattr(big_pictures, "_in_tiles", lambda *given: tiled.append(1) or in_tiles(*given))
+
+    def paint(*arguments, **options):
+        begun.append(big_pictures.paint(*arguments, **options))
+        return begun[-1]
+
+    monkeypatch.setattr(gatys_run, "paint", paint)
     begin = ["painting.image=red.png", "init=style:tiny.safetensors", "steps=1"]
     assert run(*begin)[0] == 0
-    whole = picture()
     assert not tiled
     monkeypatch.setattr("fastnst.openvino_engine.budget", lambda: 1)
     assert run(*begin)[0] == 0
     assert tiled
-    assert np.abs(picture() - whole).max() <= 2
+    whole, in_parts = (picture.astype(float) for picture in begun)  # a step would widen how they differ
+    assert whole.std() > 20
+    assert np.abs(in_parts - whole).max() <= 6  # in bfloat16, where the processor has it, 3
 
 
 def test_it_may_begin_with_a_networks_picture(run):

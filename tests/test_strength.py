@@ -272,6 +272,15 @@ def test_training_ends_with_strengths(tmp_path, monkeypatch, capsys, tiny_weight
     assert not np.array_equal(plain, stronger)
 
 
+def test_it_says_where_strength_gains_nothing(tmp_path, monkeypatch, capsys, tiny_weights):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)
+    monkeypatch.setattr(StrengthTraining, "shorten", lambda self, seen: 0.5)
+    assert cli.main(training("hydra.run.dir=run")) == 0
+    told = capsys.readouterr().err
+    assert "0.5 of the way is kept, further the style is no nearer: try strength.steps=6" in told
+
+
 def test_strengths_have_a_share_of_small_crops_of_their_own(tmp_path, monkeypatch, tiny_weights):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(vgg_weights, "load", lambda source, *, convention="auto": tiny_weights)

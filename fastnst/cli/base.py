@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 TEXT = """
 Usage: fastnst base paintings=[NAME,NAME,...] [SETTING=VALUE ...]
 
-Train the network that other trainings begin with: one body for many paintings. The one for network=fast
-ships; this is for other networks, or for paintings of another kind.
+Train a network for other trainings to begin with: one body for many paintings. For network=fast one ships,
+which went on with a single painting; this is for other networks, or for paintings of another kind.
 
   fastnst base paintings=[starry_night,the_kiss,great_wave] data=folder data.path=photos network=tiny
   fastnst train painting.image=mine.jpg network=tiny init=bases/tiny.safetensors
